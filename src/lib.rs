@@ -1,0 +1,1 @@
+//! signpost: firmware of an edge camera.

@@ -1,0 +1,2 @@
+//! The `signpost` binary.
+fn main() {}
