@@ -1,0 +1,176 @@
+//! Encoded pictures on their way to the viewers.
+//!
+//! A rendition outlives the camera pipeline that feeds it: viewers stay attached
+//! while a camera restarts. It counts its viewers, so that its encoder runs only
+//! while somebody looks.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use gstreamer as gst;
+use gstreamer_app as gst_app;
+use tokio::sync::{mpsc, watch};
+
+/// A viewer's queue of encoded pictures: longer, and it would only show the past.
+const VIEWER_QUEUE: gst::ClockTime = gst::ClockTime::from_mseconds(500);
+
+/// At most one key unit in this time for all viewers together: each costs
+/// everybody several times a delta picture's bits (facts on congestion).
+pub const KEY_UNIT_INTERVAL: Duration = Duration::from_millis(500);
+
+/// One encoded form of a camera's picture, shared by all of its viewers.
+#[derive(Clone, Debug)]
+pub struct Rendition {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    viewers: Mutex<Vec<Viewer>>,
+    next_id: AtomicU64,
+    count: watch::Sender<usize>,
+    key_units: mpsc::Sender<()>,
+}
+
+#[derive(Debug)]
+struct Viewer {
+    id: u64,
+    appsrc: gst_app::AppSrc,
+    waits_for_key_unit: bool,
+    pushed: Arc<AtomicU64>,
+}
+
+/// A viewer's hold on a rendition. Dropping it detaches the viewer.
+#[derive(Debug)]
+#[must_use = "dropping an attachment detaches the viewer"]
+pub struct Attachment {
+    shared: Arc<Shared>,
+    id: u64,
+    pushed: Arc<AtomicU64>,
+}
+
+/// The camera's end of a rendition: how many look, and who wants a key unit.
+#[derive(Debug)]
+pub struct Demand {
+    /// Number of attached viewers.
+    pub viewers: watch::Receiver<usize>,
+    /// One message a wish; wishes that meet a full queue are the same wish.
+    pub key_units: mpsc::Receiver<()>,
+}
+
+impl Rendition {
+    /// A rendition without viewers, and the demand that its encoder follows.
+    #[must_use]
+    pub fn new() -> (Self, Demand) {
+        let (count, viewers) = watch::channel(0);
+        // One pending wish says all: the encoder answers every viewer at once.
+        let (key_units, wishes) = mpsc::channel(1);
+        let shared =
+            Shared { viewers: Mutex::default(), next_id: AtomicU64::new(0), count, key_units };
+        (Self { shared: Arc::new(shared) }, Demand { viewers, key_units: wishes })
+    }
+
+    /// Sends every picture from the next key unit on to `appsrc`, whose PTS is
+    /// running time, and asks for that key unit.
+    pub fn attach(&self, appsrc: &gst_app::AppSrc) -> Attachment {
+        appsrc.set_format(gst::Format::Time);
+        appsrc.set_is_live(true);
+        appsrc.set_do_timestamp(false);
+        appsrc.set_leaky_type(gst_app::AppLeakyType::Downstream);
+        appsrc.set_max_buffers(0);
+        appsrc.set_max_bytes(0);
+        appsrc.set_max_time(VIEWER_QUEUE);
+        let id = self.shared.next_id.fetch_add(1, Ordering::Relaxed);
+        let pushed = Arc::new(AtomicU64::new(0));
+        let viewer =
+            Viewer { id, appsrc: appsrc.clone(), waits_for_key_unit: true, pushed: pushed.clone() };
+        self.shared.change(|viewers| viewers.push(viewer));
+        self.request_key_unit();
+        Attachment { shared: self.shared.clone(), id, pushed }
+    }
+
+    /// Asks the encoder for a key unit; the camera limits how often it obeys.
+    pub fn request_key_unit(&self) {
+        // A full queue already holds the same wish.
+        let _ = self.shared.key_units.try_send(());
+    }
+
+    /// Hands one encoded picture, PTS in running time, to all viewers. Never
+    /// blocks: a viewer's full queue drops its own oldest pictures.
+    pub(super) fn push(&self, buffer: &gst::Buffer, caps: &gst::Caps) {
+        let key_unit = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
+        let mut wanted = false;
+        for viewer in self.shared.lock().iter_mut() {
+            if viewer.waits_for_key_unit && !key_unit {
+                wanted = true;
+                continue;
+            }
+            if viewer.waits_for_key_unit {
+                viewer.appsrc.set_caps(Some(caps));
+                viewer.waits_for_key_unit = false;
+            }
+            // A flushing appsrc belongs to a viewer that is being torn down.
+            if viewer.appsrc.push_buffer(buffer.clone()).is_ok() {
+                viewer.pushed.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        if wanted {
+            self.request_key_unit();
+        }
+    }
+
+    /// Makes every viewer wait for the next key unit: the pictures that follow
+    /// do not continue those before.
+    pub(super) fn interrupt(&self) {
+        self.shared.lock().iter_mut().for_each(|viewer| viewer.waits_for_key_unit = true);
+    }
+}
+
+impl Attachment {
+    /// Pictures handed to this viewer so far.
+    #[must_use]
+    pub fn pushed(&self) -> u64 {
+        self.pushed.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Attachment {
+    fn drop(&mut self) {
+        self.shared.change(|viewers| viewers.retain(|viewer| viewer.id != self.id));
+    }
+}
+
+impl Shared {
+    /// Held for a list walk only; `push_buffer` on a leaky appsrc never waits.
+    fn lock(&self) -> MutexGuard<'_, Vec<Viewer>> {
+        self.viewers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, edit: impl FnOnce(&mut Vec<Viewer>)) {
+        let count = {
+            let mut viewers = self.lock();
+            edit(&mut viewers);
+            viewers.len()
+        };
+        self.count.send_replace(count);
+    }
+}
+
+/// Lets one wish through per [`KEY_UNIT_INTERVAL`].
+#[derive(Debug, Default)]
+pub struct KeyUnitLimit {
+    last: Option<Instant>,
+}
+
+impl KeyUnitLimit {
+    /// How long from `now` until a key unit may be asked for; zero means now,
+    /// and then it counts as asked.
+    pub fn ask(&mut self, now: Instant) -> Duration {
+        let due = self.last.map_or(now, |last| last + KEY_UNIT_INTERVAL);
+        if due <= now {
+            self.last = Some(now);
+        }
+        due.saturating_duration_since(now)
+    }
+}

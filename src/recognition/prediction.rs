@@ -1,0 +1,64 @@
+//! What recognition says about one frame.
+
+use gstreamer as gst;
+use serde::Serialize;
+
+/// The result for one camera frame, before a viewer's RTP time is put to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prediction {
+    /// Rises by one with every result of a camera.
+    pub seq: u64,
+    /// Running time of the frame (see [`crate::clock::Clock`]).
+    pub captured_at: gst::ClockTime,
+    /// Present sign in upper case, or `None` for no sign.
+    pub label: Option<String>,
+    /// Probability of `label` (of "none" if there is no label), 0..1.
+    pub score: f32,
+    /// Text that this frame committed: a sign or a space.
+    pub committed: Option<String>,
+    /// The last 64 characters committed by this camera.
+    pub transcript: String,
+    /// The most probable labels, best first, at most five.
+    pub top: Vec<(String, f32)>,
+    /// Hands in the picture, at most two.
+    pub hands: Vec<Hand>,
+    /// Where the time went.
+    pub timing_ms: Timing,
+    /// Frames skipped since start because recognition was busy.
+    pub dropped: u64,
+}
+
+/// One hand in the picture.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Hand {
+    /// The signer's own hand, in an unmirrored picture.
+    pub handedness: Handedness,
+    /// Presence of a hand, 0..1 (output `Identity_1` of `hand_landmark_full`).
+    pub score: f32,
+    /// x and y as fractions of the picture's width and height, z as fraction of
+    /// its width with the wrist at 0, negative towards the camera.
+    pub landmarks: [[f32; 3]; 21],
+}
+
+/// Which hand it is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Handedness {
+    /// The signer's left hand.
+    Left,
+    /// The signer's right hand.
+    Right,
+}
+
+/// Times in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Timing {
+    /// From the frame's capture to this result.
+    pub capture_to_result: f32,
+    /// Palm detection, 0 where it did not run.
+    pub detect: f32,
+    /// Hand landmarks of all hands.
+    pub landmarks: f32,
+    /// Window and classifier.
+    pub classify: f32,
+}
