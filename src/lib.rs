@@ -14,5 +14,8 @@
 //!    (parsed, validated) -> the one owner that uses it.
 
 pub mod camera;
+pub mod cli;
 pub mod clock;
+pub mod config;
+pub mod errors;
 pub mod recognition;

@@ -1,0 +1,57 @@
+//! How the program ends.
+
+use std::process::ExitCode;
+
+use crate::errors;
+
+/// What the exit code tells scripts and systemd.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Did what was asked.
+    Done = 0,
+    /// A check failed; everything was checked.
+    CheckFailed = 1,
+    /// The command line is wrong (clap's own code).
+    Usage = 2,
+    /// The configuration is wrong, or forbids this.
+    Configuration = 3,
+    /// A camera, a clip or a pipeline failed.
+    Camera = 4,
+    /// The model or its runtime failed.
+    Model = 5,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// An error and how the program ends for it.
+#[derive(Debug)]
+pub struct Failure {
+    /// The exit code.
+    pub exit: Exit,
+    /// What happened.
+    pub error: anyhow::Error,
+}
+
+impl Failure {
+    /// Tells the error on standard error.
+    pub fn tell(&self) {
+        eprintln!("signpost: {}", errors::chain(self.error.as_ref()));
+    }
+}
+
+/// Says how the program ends if this fails.
+pub trait OrExit<T> {
+    /// The value, or a failure that ends with `exit`.
+    fn or_exit(self, exit: Exit) -> Result<T, Failure>;
+}
+
+impl<T, E: Into<anyhow::Error>> OrExit<T> for Result<T, E> {
+    fn or_exit(self, exit: Exit) -> Result<T, Failure> {
+        self.map_err(|error| Failure { exit, error: error.into() })
+    }
+}

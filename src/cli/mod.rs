@@ -1,0 +1,137 @@
+//! The command line: what can be asked, and how the program ends.
+
+pub mod exit;
+pub mod log;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{self, Config, ConfigError, Layer};
+
+/// Firmware of an edge camera: shows its picture live and reads what it signs.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Configuration file, in place of /etc/signpost/signpost.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Capture, recognise and serve the page until a signal ends it
+    Run(RunArgs),
+    /// Say what `run` would do, and whether it could
+    Check,
+    /// Read the signs in a video file, as fast as possible
+    Read(ReadArgs),
+    /// Measure how fast this device recognises
+    Bench(BenchArgs),
+    /// Set the password of the page and the API
+    #[command(long_about = "Set the password of the page and the API. It is read without echo \
+        from a terminal, or as one line from standard input.")]
+    Password,
+}
+
+/// `signpost run`
+#[derive(Args, Debug, Default)]
+pub struct RunArgs {
+    /// Where pictures come from: auto, demo, test, v4l2:/dev/DEVICE, libcamera, file:PATH or
+    /// rtsp:URL
+    #[arg(long)]
+    pub source: Option<String>,
+    /// Address to listen on, ADDRESS:PORT; port 0 takes a free one; may be repeated
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Vec<String>,
+    /// Ask for no login; refused unless every listening address is loopback
+    #[arg(long)]
+    pub open: bool,
+}
+
+/// `signpost read`
+#[derive(Args, Debug)]
+pub struct ReadArgs {
+    /// Video file
+    pub clip: PathBuf,
+    /// One JSON line for every frame and a summary, in place of the transcript
+    #[arg(long)]
+    pub json: bool,
+    /// Folder of the model bundle, in place of the configured one
+    #[arg(long, value_name = "DIR")]
+    pub model: Option<PathBuf>,
+    /// Resample the clip to this many frames a second first
+    #[arg(long, value_name = "N", value_parser = frames_per_second)]
+    pub fps: Option<f64>,
+}
+
+/// `signpost bench`
+#[derive(Args, Debug)]
+pub struct BenchArgs {
+    /// The figures as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn frames_per_second(text: &str) -> Result<f64, String> {
+    let fps: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (1.0..=120.0).contains(&fps) { Ok(fps) } else { Err("allowed is 1 to 120".to_owned()) }
+}
+
+impl Cli {
+    /// The configuration with this command's arguments on top.
+    pub fn load(&self) -> Result<Config, ConfigError> {
+        let arguments = match &self.command {
+            Command::Run(run) => run.layers(),
+            _ => Vec::new(),
+        };
+        config::load(self.config.as_deref(), arguments)
+    }
+}
+
+impl RunArgs {
+    fn layers(&self) -> Vec<Layer> {
+        let source =
+            self.source.iter().map(|text| Layer::argument("--source", "camera", "source", text));
+        let listen = (!self.listen.is_empty())
+            .then(|| Layer::argument("--listen", "http", "listen", &self.listen.join(",")));
+        source.chain(listen).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn arguments_of_run_become_layers_over_everything() {
+        let line =
+            ["signpost", "run", "--source", "demo", "--listen", "127.0.0.1:0", "--listen=[::1]:0"];
+        let cli = Cli::try_parse_from(line).unwrap();
+        let Command::Run(run) = &cli.command else { panic!("run was asked") };
+        let config = config::read(&run.layers(), std::path::Path::new("/")).unwrap();
+        assert_eq!(config.cameras[0].source, config::Source::Demo);
+        assert_eq!(config.http.listen.len(), 2);
+    }
+
+    #[test]
+    fn frames_per_second_have_a_range() {
+        for wrong in ["0", "-1", "NaN", "inf", "121", "x"] {
+            assert!(frames_per_second(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(frames_per_second("12.5"), Ok(12.5));
+    }
+}

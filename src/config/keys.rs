@@ -1,0 +1,127 @@
+//! Every key that exists, with what it may hold: the one table that parsing,
+//! error messages, the API and the shipped example agree on.
+
+/// The sections that hold one table each.
+pub const SECTIONS: &[&str] =
+    &["http", "access", "encoder", "sessions", "ice", "model", "log", "watchdog"];
+
+/// The section that may be written several times, once for each camera.
+pub const CAMERA: &str = "camera";
+
+/// One key of the configuration.
+#[derive(Debug)]
+pub struct Key {
+    /// Section, without brackets.
+    pub section: &'static str,
+    /// Name within the section.
+    pub name: &'static str,
+    /// What it may hold.
+    pub kind: Kind,
+    /// Default, as it would be written in the file.
+    pub default: &'static str,
+}
+
+/// What a key may hold.
+#[derive(Debug)]
+pub enum Kind {
+    /// A whole number within these bounds, both included.
+    Whole(u64, u64),
+    /// An even number within these bounds: chroma has half as many pixels.
+    Even(u64, u64),
+    /// `true` or `false`.
+    Flag,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// Text, described in the operator's words.
+    Text(&'static str),
+    /// A list whose items are described in the operator's words.
+    List(&'static str),
+}
+
+impl Kind {
+    /// The allowed range, in words.
+    #[must_use]
+    pub fn allowed(&self) -> String {
+        match self {
+            Self::Whole(low, high) => format!("a whole number from {low} to {high}"),
+            Self::Even(low, high) => format!("an even number from {low} to {high}"),
+            Self::Flag => "true or false".to_owned(),
+            Self::Word(words) => format!("one of {}", words.join(", ")),
+            Self::Text(what) => (*what).to_owned(),
+            Self::List(item) => format!("a list of {item}"),
+        }
+    }
+}
+
+const fn key(section: &'static str, name: &'static str, kind: Kind, default: &'static str) -> Key {
+    Key { section, name, kind, default }
+}
+
+/// The words of `source`, as `--source` takes them too.
+pub const SOURCE_WORDS: &str =
+    "auto, demo, test, v4l2:/dev/DEVICE, libcamera, file:PATH or rtsp:URL";
+
+/// The table, in the order of the shipped example.
+pub const KEYS: &[Key] = &[
+    key("http", "listen", Kind::List("1 to 16 of ADDRESS:PORT"), r#"["127.0.0.1:8080"]"#),
+    key("http", "allowed_hosts", Kind::List("host names without port"), "[]"),
+    key("http", "allowed_origins", Kind::List("http(s)://HOST[:PORT]"), "[]"),
+    key("access", "password_file", Kind::Text("a file name or path"), r#""password""#),
+    key("access", "login_hours", Kind::Whole(1, 720), "168"),
+    key(CAMERA, "name", Kind::Text("1 to 32 of a-z, 0-9, - and _, each name once"), r#""camera""#),
+    key(CAMERA, "source", Kind::Text(SOURCE_WORDS), r#""auto""#),
+    key(CAMERA, "width", Kind::Even(160, 3840), "1280"),
+    key(CAMERA, "height", Kind::Even(120, 2160), "720"),
+    key(CAMERA, "framerate", Kind::Whole(1, 60), "30"),
+    key(CAMERA, "flip", Kind::Word(FLIPS), r#""none""#),
+    key("encoder", "prefer", Kind::Word(ENCODERS), r#""auto""#),
+    key("encoder", "bitrate_kbps", Kind::Whole(100, 20_000), "2500"),
+    key("encoder", "min_bitrate_kbps", Kind::Whole(50, 20_000), "300"),
+    key("encoder", "low_rendition", Kind::Flag, "true"),
+    key("sessions", "max_viewers", Kind::Whole(1, 64), "16"),
+    key("sessions", "keepalive_s", Kind::Whole(1, 60), "5"),
+    key("sessions", "negotiation_timeout_s", Kind::Whole(1, 60), "10"),
+    key("sessions", "buffer_limit_bytes", Kind::Whole(65_536, 67_108_864), "4194304"),
+    key("ice", "servers", Kind::List(ICE_SERVER), "[]"),
+    key("ice", "transport_policy", Kind::Word(&["all", "relay"]), r#""all""#),
+    key("ice", "udp_ports", Kind::Text("FIRST-LAST within 1024-65535, or empty"), r#""""#),
+    key("model", "bundle", PATH, r#""/usr/share/signpost/models/fingerspelling""#),
+    key("model", "hands", PATH, r#""/usr/share/signpost/models/hands""#),
+    key("model", "runtime", PATH, r#""/usr/lib/signpost/libLiteRt.so""#),
+    key("model", "threads", Kind::Whole(1, 8), "1"),
+    key("log", "level", Kind::Word(&["error", "warn", "info", "debug", "trace"]), r#""info""#),
+    key("watchdog", "deadline_s", Kind::Whole(2, 120), "10"),
+];
+
+const PATH: Kind = Kind::Text("a path");
+const ICE_SERVER: &str =
+    r#""stun:HOST:PORT" or { urls = ["turn:HOST:PORT"], username = "..", credential = ".." }"#;
+const ENCODERS: &[&str] = &["auto", "v4l2h264enc", "x264enc", "openh264enc"];
+const FLIPS: &[&str] = &["none", "horizontal", "vertical", "rotate-180"];
+
+/// The key of that name, if there is one.
+#[must_use]
+pub fn find(section: &str, name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.section == section && key.name == name)
+}
+
+/// The known key (`section.name`) or section that looks most like a wrong one.
+#[must_use]
+pub fn nearest(section: &str, name: Option<&str>) -> Option<String> {
+    let all = SECTIONS.iter().chain([&CAMERA]);
+    let scored: Vec<(f64, String)> = match name {
+        None => all.map(|known| (strsim::jaro_winkler(known, section), (*known).into())).collect(),
+        Some(name) => KEYS
+            .iter()
+            .map(|key| {
+                // The right name in the wrong section beats a likeness within it.
+                let elsewhere = if key.section == section { 0.0 } else { 0.1 };
+                let likeness = strsim::jaro_winkler(key.name, name) - elsewhere;
+                (likeness, format!("{}.{}", key.section, key.name))
+            })
+            .collect(),
+    };
+    let best = scored.into_iter().max_by(|a, b| a.0.total_cmp(&b.0))?;
+    // Below this, strsim's likeness names keys that only share a letter or two.
+    (best.0 >= 0.7).then_some(best.1)
+}

@@ -1,0 +1,113 @@
+//! Reads the layers from where they lie. The only I/O of the configuration.
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use super::layer::Layer;
+use super::problem::{Problem, Problems};
+use super::{Config, read};
+
+/// Where the configuration lies unless `--config` says otherwise.
+pub const DEFAULT_FILE: &str = "/etc/signpost/signpost.toml";
+/// Where changes and the password are kept unless systemd says otherwise.
+const DEFAULT_STATE_DIR: &str = "/var/lib/signpost";
+/// A configuration is a page or two; a file longer than this is another one.
+const LONGEST_FILE: u64 = 1 << 20;
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file given by `--config` is not there.
+    #[error("configuration {file} does not exist: give another one with --config, or none")]
+    Missing {
+        /// As given.
+        file: String,
+    },
+    /// What is wrong, all at once.
+    #[error(transparent)]
+    Invalid(#[from] Problems),
+}
+
+/// Reads `given` or the default file with their drop-ins, the overrides and the
+/// environment, and lays `arguments` on top. Nothing but `given` has to exist.
+pub fn load(given: Option<&Path>, arguments: Vec<Layer>) -> Result<Config, ConfigError> {
+    let file = given.unwrap_or(Path::new(DEFAULT_FILE));
+    if given.is_some() && !file.exists() {
+        return Err(ConfigError::Missing { file: file.display().to_string() });
+    }
+    let state_dir = state_dir();
+    let mut problems = Vec::new();
+    let mut layers = Vec::new();
+    let overrides = state_dir.join("overrides.toml");
+    let files =
+        [file.to_owned()].into_iter().chain(drop_ins(file, &mut problems)).chain([overrides]);
+    for file in files {
+        let name = file.display().to_string();
+        match read_text(&file) {
+            Ok(text) => layers.push(Layer::File { name, text }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                problems.push(Problem::Unreadable { file: name, reason: error.to_string() });
+            }
+        }
+    }
+    layers.extend(variables());
+    layers.extend(arguments);
+    let config = match read(&layers, &state_dir) {
+        Ok(config) if problems.is_empty() => return Ok(config),
+        Ok(_) => Vec::new(),
+        Err(Problems(more)) => more,
+    };
+    problems.extend(config);
+    Err(Problems(problems).into())
+}
+
+/// Where the password and `overrides.toml` lie: systemd's `StateDirectory=`, or
+/// its usual place.
+#[must_use]
+pub fn state_dir() -> PathBuf {
+    let given = env::var_os("STATE_DIRECTORY").filter(|value| !value.is_empty());
+    // systemd separates several by colons; the first is the main one.
+    let first = given.and_then(|value| env::split_paths(&value).next());
+    first.unwrap_or_else(|| DEFAULT_STATE_DIR.into())
+}
+
+/// `signpost.toml.d/*.toml` beside `signpost.toml`, by name.
+fn drop_ins(file: &Path, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
+    let mut folder = file.as_os_str().to_owned();
+    folder.push(".d");
+    let entries = match fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) => {
+            if error.kind() != io::ErrorKind::NotFound {
+                let file = Path::new(&folder).display().to_string();
+                problems.push(Problem::Unreadable { file, reason: error.to_string() });
+            }
+            return Vec::new();
+        }
+    };
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut files: Vec<PathBuf> =
+        paths.filter(|path| path.extension().is_some_and(|end| end == "toml")).collect();
+    files.sort();
+    files
+}
+
+fn read_text(file: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    fs::File::open(file)?.take(LONGEST_FILE + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > LONGEST_FILE {
+        return Err(io::Error::other("it is longer than 1 MiB"));
+    }
+    Ok(text)
+}
+
+/// Sorted, so that problems come in the same order every time.
+fn variables() -> Vec<Layer> {
+    let mut all: Vec<(String, String)> = env::vars_os()
+        .map(|(name, text)| (name.to_string_lossy().into(), text.to_string_lossy().into()))
+        .collect();
+    all.sort();
+    all.iter().filter_map(|(name, text)| Layer::variable(name, text)).collect()
+}
