@@ -14,5 +14,8 @@
 //!    (parsed, validated) -> the one owner that uses it.
 
 pub mod camera;
+pub mod cascade;
 pub mod clock;
+pub mod model;
 pub mod recognition;
+pub mod runtime;
