@@ -18,4 +18,8 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod errors;
+pub mod cascade;
+pub mod clock;
+pub mod model;
 pub mod recognition;
+pub mod runtime;

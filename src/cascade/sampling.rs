@@ -1,0 +1,315 @@
+//! Cuts a rotated square out of a frame and makes it a model's input: crop, rotation,
+//! resizing, colour and scaling to 0..1 in one pass over the output's pixels.
+//!
+//! Positions follow MediaPipe 0.10.21 (`image_to_tensor_converter_opencv.cc`): a column's
+//! and row's index is used without a half-pixel term and rounded to 1/32 pixel, as OpenCV's
+//! `warpPerspective` does. RGB frames get OpenCV's integer weights too and agree with it bit
+//! for bit but for ties. Frames with chroma planes are blended in their own colour space and
+//! not rounded in between; their error against RGB is below what moving the picture by one
+//! pixel does.
+
+use std::ops::Range as Columns;
+
+use super::frame::{Colour, Frame, Matrix, Pixels, Plane, Range, Siting};
+use super::roi::Roi;
+
+/// Largest side of a model's input; longer ones need longer row buffers.
+const MAX_SIDE: usize = 224;
+/// Positions are in 1/32 pixel: `INTER_BITS` of OpenCV.
+const SUBPIXEL_BITS: u32 = 5;
+const SUBPIXELS: i32 = 1 << SUBPIXEL_BITS;
+/// Sum of the four weights of a luma or RGB position.
+const WEIGHT: i32 = SUBPIXELS * SUBPIXELS;
+/// Chroma planes have half the resolution, so the same positions are in 1/64 sample there.
+const CHROMA_BITS: u32 = SUBPIXEL_BITS + 1;
+const CHROMA_SUBPIXELS: i32 = 1 << CHROMA_BITS;
+/// A quarter of a chroma sample: a sample between two luma samples lies half a luma pixel on.
+const CHROMA_SHIFT: i32 = CHROMA_SUBPIXELS / 4;
+/// Code of absent colour.
+const NEUTRAL: i32 = 128;
+
+/// What lies beyond the frame's edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Border {
+    /// Black. MediaPipe's palm stage: the letterbox.
+    Black,
+    /// The nearest pixel of the edge. MediaPipe's hand stage.
+    Nearest,
+}
+
+/// Fills `out` (`side` x `side` x RGB, 0..1) with the square `roi` of `frame`. Allocates nothing.
+///
+/// `roi` must be [`Roi::is_usable`] or [`Roi::letterbox`], which keeps positions within 32 bits.
+pub(super) fn sample(frame: &Frame<'_>, roi: &Roi, side: usize, border: Border, out: &mut [f32]) {
+    assert!(side <= MAX_SIDE, "both models' sides are at most {MAX_SIDE}");
+    assert_eq!(out.len(), side * side * 3, "the buffer is the model's input");
+    let (mut xs, mut ys) = ([0; MAX_SIDE], [0; MAX_SIDE]);
+    let size = (frame.width() as i32, frame.height() as i32);
+    let mut colours = match frame.pixels {
+        Pixels::Rgb(_) => None,
+        Pixels::I420 { y, u, v, colour } => {
+            Some(Colours::new(size, y, [u, v], 1, colour))
+        }
+        Pixels::Nv12 { y, uv, colour } => {
+            let v = Plane { data: uv.data.get(1..).unwrap_or_default(), ..uv };
+            Some(Colours::new(size, y, [uv, v], 2, colour))
+        }
+    };
+    for (row, out) in out.chunks_exact_mut(side * 3).enumerate() {
+        let (xs, ys) = (&mut xs[..side], &mut ys[..side]);
+        positions(roi, side, row, xs, ys);
+        match (&mut colours, frame.pixels) {
+            (Some(colours), _) => colours.row(xs, ys, border, out),
+            (None, Pixels::Rgb(plane)) => rgb_row(plane, size, xs, ys, border, out),
+            (None, _) => unreachable!("every layout but RGB has colours"),
+        }
+    }
+}
+
+/// Positions of one output row in 1/32 pixel.
+fn positions(roi: &Roi, side: usize, row: usize, xs: &mut [i32], ys: &mut [i32]) {
+    let (sin, cos) = roi.theta.sin_cos();
+    let side = side as f64;
+    let v = row as f64 / side - 0.5;
+    for (column, (x, y)) in xs.iter_mut().zip(ys).enumerate() {
+        let u = column as f64 / side - 0.5;
+        *x = round(f64::from(SUBPIXELS) * (roi.cx + roi.size * (u * cos - v * sin)));
+        *y = round(f64::from(SUBPIXELS) * (roi.cy + roi.size * (u * sin + v * cos)));
+    }
+}
+
+/// Rounds to the nearest integer, halves to even, for magnitudes below 2^31: adding 1.5 x 2^52
+/// leaves the integer in the low bits. Plain x86_64 has no rounding instruction, and a call
+/// for each of 74,000 positions a frame is what this saves.
+fn round(value: f64) -> i32 {
+    const MAGIC: f64 = 6_755_399_441_055_744.0;
+    (value + MAGIC).to_bits() as i32
+}
+
+/// Columns whose whole pixels lie in `[low, high]` both ways. Positions are linear along the
+/// row, so these columns are neighbours.
+fn interior(xs: &[i32], ys: &[i32], low: i32, (high_x, high_y): (i32, i32)) -> Columns<usize> {
+    let inside = |column: &usize| {
+        let (x, y) = (xs[*column] >> SUBPIXEL_BITS, ys[*column] >> SUBPIXEL_BITS);
+        x >= low && x <= high_x && y >= low && y <= high_y
+    };
+    match (0..xs.len()).find(inside) {
+        Some(first) => first..(first..xs.len()).rfind(inside).map_or(first, |last| last + 1),
+        None => 0..0,
+    }
+}
+
+/// The four weights of a position: top left, top right, bottom left, bottom right.
+fn weights(x: i32, y: i32, subpixels: i32) -> [i32; 4] {
+    let (right, down) = (x & (subpixels - 1), y & (subpixels - 1));
+    let (left, up) = (subpixels - right, subpixels - down);
+    [left * up, right * up, left * down, right * down]
+}
+
+/// The four pixels around a position, `None` where the border is black.
+fn taps(x: i32, y: i32, (width, height): (i32, i32), border: Border) -> [Option<(usize, usize)>; 4] {
+    let (x, y) = (x >> SUBPIXEL_BITS, y >> SUBPIXEL_BITS);
+    [(x, y), (x + 1, y), (x, y + 1), (x + 1, y + 1)].map(|(x, y)| {
+        let nearest = (x.clamp(0, width - 1), y.clamp(0, height - 1));
+        let seen = border == Border::Nearest || nearest == (x, y);
+        seen.then_some((nearest.0 as usize, nearest.1 as usize))
+    })
+}
+
+fn rgb_row(
+    plane: Plane<'_>,
+    size: (i32, i32),
+    xs: &[i32],
+    ys: &[i32],
+    border: Border,
+    out: &mut [f32],
+) {
+    let inner = interior(xs, ys, 0, (size.0 - 2, size.1 - 2));
+    for (column, out) in out.chunks_exact_mut(3).enumerate() {
+        let (x, y) = (xs[column], ys[column]);
+        let weights = weights(x, y, SUBPIXELS);
+        let mut sums = [WEIGHT / 2; 3];
+        if inner.contains(&column) {
+            let start = (y >> SUBPIXEL_BITS) as usize * plane.stride + 3 * (x >> SUBPIXEL_BITS) as usize;
+            let top = &plane.data[start..start + 6];
+            let bottom = &plane.data[start + plane.stride..start + plane.stride + 6];
+            for channel in 0..3 {
+                sums[channel] += i32::from(top[channel]) * weights[0]
+                    + i32::from(top[channel + 3]) * weights[1]
+                    + i32::from(bottom[channel]) * weights[2]
+                    + i32::from(bottom[channel + 3]) * weights[3];
+            }
+        } else {
+            for (tap, weight) in taps(x, y, size, border).into_iter().zip(weights) {
+                let Some((x, y)) = tap else { continue };
+                let pixel = &plane.row(y)[3 * x..3 * x + 3];
+                for channel in 0..3 {
+                    sums[channel] += i32::from(pixel[channel]) * weight;
+                }
+            }
+        }
+        for channel in 0..3 {
+            out[channel] = (sums[channel] / WEIGHT) as f32 / 255.0;
+        }
+    }
+}
+
+/// A frame with chroma planes, ready to be sampled row by row.
+struct Colours<'a> {
+    size: (i32, i32),
+    luma: Plane<'a>,
+    chroma: [Plane<'a>; 2],
+    /// Bytes from one chroma sample to the next: 1 planar, 2 interleaved.
+    step: usize,
+    /// Where chroma lies against luma, in 1/64 chroma sample.
+    shift: (i32, i32),
+    black: i32,
+    to_rgb: ToRgb,
+    /// One output row in the frame's own colours: blended luma (codes x 1024) and chroma
+    /// (codes x 4096). A row at a time so that the conversion runs over plain arrays.
+    blended: [[i32; MAX_SIDE]; 3],
+}
+
+impl<'a> Colours<'a> {
+    fn new(
+        size: (i32, i32),
+        luma: Plane<'a>,
+        chroma: [Plane<'a>; 2],
+        step: usize,
+        colour: Colour,
+    ) -> Self {
+        let horizontal = match colour.siting {
+            Siting::Left => 0,
+            Siting::Centre => CHROMA_SHIFT,
+        };
+        let black = match colour.range {
+            Range::Limited => 16,
+            Range::Full => 0,
+        };
+        let to_rgb = ToRgb::new(colour);
+        let shift = (horizontal, CHROMA_SHIFT);
+        Self { size, luma, chroma, step, shift, black, to_rgb, blended: [[0; MAX_SIDE]; 3] }
+    }
+
+    fn row(&mut self, xs: &[i32], ys: &[i32], border: Border, out: &mut [f32]) {
+        // One pixel more than luma needs on each side keeps the chroma taps inside as well.
+        let inner = interior(xs, ys, 1, (self.size.0 - 3, self.size.1 - 3));
+        for column in inner.clone() {
+            self.inside(column, xs[column], ys[column]);
+        }
+        for column in (0..inner.start).chain(inner.end..xs.len()) {
+            self.outside(column, xs[column], ys[column], border);
+        }
+        let [luma, blue, red] = &self.blended;
+        let codes = luma.iter().zip(blue).zip(red);
+        for (out, ((luma, blue), red)) in out.chunks_exact_mut(3).zip(codes) {
+            out.copy_from_slice(&self.to_rgb.pixel(*luma, *blue, *red));
+        }
+    }
+
+    fn inside(&mut self, column: usize, x: i32, y: i32) {
+        let four = |plane: Plane<'_>, start: usize, step: usize, weights: [i32; 4]| {
+            let top = &plane.data[start..start + step + 1];
+            let bottom = &plane.data[start + plane.stride..start + plane.stride + step + 1];
+            i32::from(top[0]) * weights[0]
+                + i32::from(top[step]) * weights[1]
+                + i32::from(bottom[0]) * weights[2]
+                + i32::from(bottom[step]) * weights[3]
+        };
+        let (left, top) = ((x >> SUBPIXEL_BITS) as usize, (y >> SUBPIXEL_BITS) as usize);
+        let weights_luma = weights(x, y, SUBPIXELS);
+        self.blended[0][column] = four(self.luma, top * self.luma.stride + left, 1, weights_luma);
+        let (x, y) = (x - self.shift.0, y - self.shift.1);
+        let (left, top) = ((x >> CHROMA_BITS) as usize, (y >> CHROMA_BITS) as usize);
+        let weights = weights(x, y, CHROMA_SUBPIXELS);
+        for (plane, blended) in self.chroma.iter().zip(&mut self.blended[1..]) {
+            blended[column] = four(*plane, top * plane.stride + left * self.step, self.step, weights);
+        }
+    }
+
+    /// The same near and beyond the edge; black border pixels have black luma and no colour.
+    fn outside(&mut self, column: usize, x: i32, y: i32, border: Border) {
+        let mut seen = 0;
+        let mut luma = 0;
+        let weights_luma = weights(x, y, SUBPIXELS);
+        for (tap, weight) in taps(x, y, self.size, border).into_iter().zip(weights_luma) {
+            let Some((x, y)) = tap else { continue };
+            luma += i32::from(self.luma.row(y)[x]) * weight;
+            seen += weight;
+        }
+        self.blended[0][column] = luma + self.black * (WEIGHT - seen);
+        let (x, y) = (x - self.shift.0, y - self.shift.1);
+        let weights = weights(x, y, CHROMA_SUBPIXELS);
+        let half = ((self.size.0 + 1) / 2, (self.size.1 + 1) / 2);
+        // `taps` counts in 1/32, chroma positions in 1/64: only whole samples matter to it.
+        let taps = taps(x >> 1, y >> 1, half, Border::Nearest);
+        for (plane, blended) in self.chroma.iter().zip(&mut self.blended[1..]) {
+            let mut sum = 0;
+            for (tap, weight) in taps.iter().zip(weights) {
+                let (x, y) = tap.expect("a nearest border has every pixel");
+                sum += i32::from(plane.row(y)[x * self.step]) * weight;
+            }
+            let neutral = NEUTRAL * CHROMA_SUBPIXELS * CHROMA_SUBPIXELS;
+            blended[column] = neutral + (sum - neutral) / WEIGHT * seen;
+        }
+    }
+}
+
+/// Y'CbCr codes to R'G'B' of 0..1: `rgb = luma * y + offsets + chroma terms`.
+struct ToRgb {
+    luma: f32,
+    red_from_red: f32,
+    green_from_blue: f32,
+    green_from_red: f32,
+    blue_from_blue: f32,
+    offsets: [f32; 3],
+}
+
+impl ToRgb {
+    /// Coefficients from the definition in ITU-R BT.601-7 and BT.709-6 (Kr, Kb, code ranges),
+    /// with the weights' sums divided out.
+    fn new(colour: Colour) -> Self {
+        let (kr, kb) = match colour.matrix {
+            Matrix::Bt601 => (0.299, 0.114),
+            Matrix::Bt709 => (0.2126, 0.0722),
+        };
+        let kg = 1.0 - kr - kb;
+        let (black, luma_codes, chroma_codes) = match colour.range {
+            Range::Limited => (16.0, 219.0, 224.0),
+            Range::Full => (0.0, 255.0, 255.0),
+        };
+        let [red, green_blue, green_red, blue] = [
+            2.0 * (1.0 - kr),
+            -2.0 * (1.0 - kb) * kb / kg,
+            -2.0 * (1.0 - kr) * kr / kg,
+            2.0 * (1.0 - kb),
+        ]
+        .map(|factor| factor / chroma_codes);
+        let neutral = f64::from(NEUTRAL);
+        let dark = -black / luma_codes;
+        let luma_weight = f64::from(WEIGHT);
+        let chroma_weight = f64::from(CHROMA_SUBPIXELS * CHROMA_SUBPIXELS);
+        Self {
+            luma: (1.0 / luma_codes / luma_weight) as f32,
+            red_from_red: (red / chroma_weight) as f32,
+            green_from_blue: (green_blue / chroma_weight) as f32,
+            green_from_red: (green_red / chroma_weight) as f32,
+            blue_from_blue: (blue / chroma_weight) as f32,
+            offsets: [
+                (dark - red * neutral) as f32,
+                (dark - (green_blue + green_red) * neutral) as f32,
+                (dark - blue * neutral) as f32,
+            ],
+        }
+    }
+
+    fn pixel(&self, luma: i32, blue: i32, red: i32) -> [f32; 3] {
+        let (luma, blue, red) = (luma as f32 * self.luma, blue as f32, red as f32);
+        [
+            luma + red * self.red_from_red + self.offsets[0],
+            luma + blue * self.green_from_blue + red * self.green_from_red + self.offsets[1],
+            luma + blue * self.blue_from_blue + self.offsets[2],
+        ]
+        .map(|value| value.clamp(0.0, 1.0))
+    }
+}
