@@ -1,1 +1,2 @@
 //! signpost: firmware of an edge camera.
+pub mod recognition;
