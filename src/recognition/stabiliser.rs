@@ -468,3 +468,7 @@ impl Stabiliser {
         self.state
     }
 }
+
+#[cfg(test)]
+#[path = "stabiliser_tests.rs"]
+mod tests;
