@@ -23,3 +23,5 @@ pub mod clock;
 pub mod model;
 pub mod recognition;
 pub mod runtime;
+//! signpost: firmware of an edge camera.
+pub mod recognition;
