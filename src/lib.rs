@@ -14,14 +14,11 @@
 //!    (parsed, validated) -> the one owner that uses it.
 
 pub mod camera;
+pub mod cascade;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod errors;
-pub mod cascade;
-pub mod clock;
 pub mod model;
 pub mod recognition;
 pub mod runtime;
-//! signpost: firmware of an edge camera.
-pub mod recognition;

@@ -1,10 +1,27 @@
 //! Where pictures come from: one pipeline that captures and encodes once.
 
+mod barcode;
+mod encoder;
+mod error;
+mod owner;
+mod pipeline;
 mod rendition;
+mod source;
+mod template;
 
+use gstreamer as gst;
+use gstreamer_video as gst_video;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
+pub use encoder::Encoder;
+pub use error::Error;
+pub use owner::Settings;
 pub use rendition::{Attachment, Rendition};
+
+use crate::clock::Clock;
+use owner::Owner;
+use pipeline::Outlets;
 
 /// A handle on a camera's owner: its encoded pictures and its published state.
 #[derive(Clone, Debug)]
@@ -12,6 +29,19 @@ pub struct Camera {
     name: String,
     rendition: Rendition,
     status: watch::Receiver<Status>,
+}
+
+/// A raw picture on its way to recognition, I420 or NV12.
+#[derive(Clone, Debug)]
+pub struct RawFrame {
+    /// Counts the camera's pictures from 1, over restarts too.
+    pub index: u64,
+    /// Running time of its capture.
+    pub captured_at: gst::ClockTime,
+    /// Size, strides and colorimetry.
+    pub info: gst_video::VideoInfo,
+    /// The picture itself, shared with the encoder.
+    pub buffer: gst::Buffer,
 }
 
 /// What a camera is doing, published by its owner.
@@ -44,7 +74,32 @@ pub struct Live {
     pub framerate: f32,
 }
 
+/// A started camera: its handle, its newest raw frame, and its owner's task.
+#[derive(Debug)]
+pub struct Started {
+    /// For sessions, status and pages.
+    pub camera: Camera,
+    /// For recognition: the newest frame, older ones are overwritten.
+    pub frames: watch::Receiver<Option<RawFrame>>,
+    /// Ends after the sender of `stop` was dropped and the pipeline is down.
+    pub owner: JoinHandle<()>,
+}
+
 impl Camera {
+    /// Starts the owner of a camera. It runs until the sender of `stop` is
+    /// dropped, and tries again by itself when the camera fails.
+    #[must_use]
+    pub fn start(settings: Settings, clock: Clock, stop: watch::Receiver<()>) -> Started {
+        let (rendition, demand) = Rendition::new();
+        let (frames, newest) = watch::channel(None);
+        let (status, published) = watch::channel(Status::Starting);
+        let name = settings.camera.name.clone();
+        let camera = Self { name, rendition: rendition.clone(), status: published };
+        let outlets = Outlets { rendition, frames };
+        let owner = Owner { settings, clock, outlets, demand, status, stop };
+        Started { camera, frames: newest, owner: tokio::spawn(owner.run()) }
+    }
+
     /// The configured name.
     #[must_use]
     pub fn name(&self) -> &str {

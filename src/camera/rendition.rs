@@ -174,3 +174,49 @@ impl KeyUnitLimit {
         due.saturating_duration_since(now)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_key_unit_waits_for_its_interval() {
+        let mut limit = KeyUnitLimit::default();
+        let start = Instant::now();
+        assert_eq!(limit.ask(start), Duration::ZERO);
+        let soon = start + Duration::from_millis(200);
+        assert_eq!(limit.ask(soon), Duration::from_millis(300));
+        assert_eq!(limit.ask(start + KEY_UNIT_INTERVAL), Duration::ZERO);
+    }
+
+    #[test]
+    fn the_count_follows_attachments() {
+        gst::init().expect("GStreamer starts");
+        let (rendition, demand) = Rendition::new();
+        let appsrc = gst_app::AppSrc::builder().build();
+        let first = rendition.attach(&appsrc);
+        let second = rendition.attach(&appsrc);
+        assert_eq!(*demand.viewers.borrow(), 2);
+        drop(first);
+        assert_eq!(*demand.viewers.borrow(), 1);
+        drop(second);
+        assert_eq!(*demand.viewers.borrow(), 0);
+    }
+
+    #[test]
+    fn a_viewer_starts_with_a_key_unit() {
+        gst::init().expect("GStreamer starts");
+        let (rendition, mut demand) = Rendition::new();
+        let attachment = rendition.attach(&gst_app::AppSrc::builder().build());
+        assert!(demand.key_units.try_recv().is_ok());
+        let caps = gst::Caps::new_empty_simple("video/x-h264");
+        let mut delta = gst::Buffer::with_size(1).expect("a byte");
+        delta.get_mut().expect("the only reference").set_flags(gst::BufferFlags::DELTA_UNIT);
+        rendition.push(&delta, &caps);
+        assert_eq!(attachment.pushed(), 0);
+        assert!(demand.key_units.try_recv().is_ok(), "it asks again");
+        rendition.push(&gst::Buffer::with_size(1).expect("a byte"), &caps);
+        rendition.push(&delta, &caps);
+        assert_eq!(attachment.pushed(), 2);
+    }
+}

@@ -57,7 +57,8 @@ impl Roi {
 
     /// Where the next frame's hand is expected, from this frame's landmarks.
     pub fn from_landmarks(points: &[Point; POINTS]) -> Self {
-        let towards = |axis: usize| ((points[5][axis] + points[13][axis]) / 2.0 + points[9][axis]) / 2.0;
+        let towards =
+            |axis: usize| ((points[5][axis] + points[13][axis]) / 2.0 + points[9][axis]) / 2.0;
         let theta = rotation(points[0], [towards(0), towards(1)]);
         let (sin, cos) = theta.sin_cos();
         let stable = STABLE_POINTS.map(|index| points[index]);
@@ -108,7 +109,8 @@ impl Roi {
 
 /// Overlap of two axis-aligned boxes, given as (low corner, high corner); 0 if both are empty.
 pub fn intersection_over_union(a: (Point, Point), b: (Point, Point)) -> f64 {
-    let area = |(low, high): (Point, Point)| (high[0] - low[0]).max(0.0) * (high[1] - low[1]).max(0.0);
+    let area =
+        |(low, high): (Point, Point)| (high[0] - low[0]).max(0.0) * (high[1] - low[1]).max(0.0);
     let side = |axis: usize| (a.1[axis].min(b.1[axis]) - a.0[axis].max(b.0[axis])).max(0.0);
     let common = side(0) * side(1);
     let union = area(a) + area(b) - common;

@@ -99,11 +99,7 @@ pub fn tensor(window: &[Option<Pose>], aspect: f32) -> Vec<f32> {
 
 /// NaN becomes 0: a broken landmark must not poison the whole result.
 fn bounded(value: f32) -> f32 {
-    if value.is_nan() {
-        0.0
-    } else {
-        value.clamp(-REACH, REACH)
-    }
+    if value.is_nan() { 0.0 } else { value.clamp(-REACH, REACH) }
 }
 
 /// The side with the larger sum of scores; right where they are equal.
@@ -116,11 +112,7 @@ fn signing_side(window: &[Option<Pose>]) -> Side {
             Side::Right => pose.side_score,
         })
         .sum();
-    if balance < 0.0 {
-        Side::Left
-    } else {
-        Side::Right
-    }
+    if balance < 0.0 { Side::Left } else { Side::Right }
 }
 
 #[cfg(test)]
@@ -137,11 +129,7 @@ mod tests {
         for (l, p) in landmarks.iter_mut().zip(points.chunks_exact(3)) {
             l.copy_from_slice(p);
         }
-        Pose {
-            landmarks,
-            side,
-            side_score: 0.9,
-        }
+        Pose { landmarks, side, side_score: 0.9 }
     }
 
     fn points() -> impl Strategy<Value = Vec<f32>> {

@@ -18,6 +18,9 @@ pub struct Prediction {
     pub committed: Option<String>,
     /// The last 64 characters committed by this camera.
     pub transcript: String,
+    /// Characters committed by this camera since start, those that have left
+    /// `transcript` included: for viewers that cleared their view.
+    pub committed_total: u64,
     /// The most probable labels, best first, at most five.
     pub top: Vec<(String, f32)>,
     /// Hands in the picture, at most two.

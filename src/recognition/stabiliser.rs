@@ -67,11 +67,7 @@ impl Settings {
     }
 
     fn hold_of(&self, letter: char) -> Duration {
-        if self.starts_motion(letter) {
-            self.hold_starter
-        } else {
-            self.hold
-        }
+        if self.starts_motion(letter) { self.hold_starter } else { self.hold }
     }
 }
 
@@ -178,16 +174,8 @@ impl State {
     /// The state before anything was seen.
     #[must_use]
     pub fn start() -> Self {
-        let past = Past {
-            letter: None,
-            seen: Duration::ZERO,
-            space_due: false,
-        };
-        Self::Away {
-            since: Duration::ZERO,
-            back: None,
-            past,
-        }
+        let past = Past { letter: None, seen: Duration::ZERO, space_due: false };
+        Self::Away { since: Duration::ZERO, back: None, past }
     }
 
     /// The next state, and what is committed: a letter or a space.
@@ -206,36 +194,22 @@ impl State {
                 look(seen, grip, past, set)
             }
             Self::Open { past } => look(seen, grip, past, set),
-            Self::Candidate {
-                letter,
-                since,
-                past,
-            } => candidate(letter, since, past, seen, grip, set),
-            Self::Armed {
-                letter,
-                faded,
-                next,
-                past,
-            } => armed(letter, faded, next, past, seen, grip, set),
-            Self::Held {
-                letter,
-                seen: last_seen,
-                last,
-                rest,
-            } => held(letter, last_seen, last, rest, seen, grip, set),
+            Self::Candidate { letter, since, past } => {
+                candidate(letter, since, past, seen, grip, set)
+            }
+            Self::Armed { letter, faded, next, past } => {
+                armed(letter, faded, next, past, seen, grip, set)
+            }
+            Self::Held { letter, seen: last_seen, last, rest } => {
+                held(letter, last_seen, last, rest, seen, grip, set)
+            }
         }
     }
 
     fn without_hand(self, at: Duration, set: &Settings) -> (Self, Option<char>) {
-        let away = |past| Self::Away {
-            since: at,
-            back: None,
-            past,
-        };
+        let away = |past| Self::Away { since: at, back: None, past };
         match self {
-            Self::Away {
-                since, mut past, ..
-            } => {
+            Self::Away { since, mut past, .. } => {
                 let space = past.space_due && at.saturating_sub(since) >= set.space;
                 if space {
                     past.space_due = false;
@@ -245,11 +219,7 @@ impl State {
                 (Self::Away { since, back, past }, space.then_some(' '))
             }
             Self::Open { past } => (away(past), None),
-            Self::Candidate {
-                letter,
-                since,
-                past,
-            } => {
+            Self::Candidate { letter, since, past } => {
                 // Held long enough to be meant, and no motion can follow now.
                 if at.saturating_sub(since) >= set.hold {
                     (away(after(letter, at)), Some(letter))
@@ -264,11 +234,7 @@ impl State {
 }
 
 fn after(letter: char, seen: Duration) -> Past {
-    Past {
-        letter: Some(letter),
-        seen,
-        space_due: true,
-    }
+    Past { letter: Some(letter), seen, space_due: true }
 }
 
 /// A hand, and nothing held: is there a letter?
@@ -282,14 +248,7 @@ fn look(seen: &Observation, grip: Grip, past: Past, set: &Settings) -> (State, O
         return (held_again(past, seen, grip), None);
     }
     let since = seen.at;
-    (
-        State::Candidate {
-            letter,
-            since,
-            past,
-        },
-        None,
-    )
+    (State::Candidate { letter, since, past }, None)
 }
 
 /// The hand that has drawn a J is an I again when it stops.
@@ -307,12 +266,7 @@ fn held_again(past: Past, seen: &Observation, grip: Grip) -> State {
 }
 
 fn commit(letter: char, at: Duration, grip: Grip) -> (State, Option<char>) {
-    let held = State::Held {
-        letter,
-        seen: at,
-        last: grip,
-        rest: grip,
-    };
+    let held = State::Held { letter, seen: at, last: grip, rest: grip };
     (held, Some(letter))
 }
 
@@ -330,22 +284,13 @@ fn candidate(
         if held_for >= set.hold_of(letter) {
             return commit(letter, seen.at, grip);
         }
-        let same = State::Candidate {
-            letter,
-            since,
-            past,
-        };
+        let same = State::Candidate { letter, since, past };
         return (same, None);
     }
     if set.starts_motion(letter) && held_for >= set.hold {
         let next = best.map(|l| (l, seen.at));
         let faded = seen.at;
-        let armed = State::Armed {
-            letter,
-            faded,
-            next,
-            past,
-        };
+        let armed = State::Armed { letter, faded, next, past };
         return (armed, None);
     }
     look(seen, grip, past, set)
@@ -378,19 +323,10 @@ fn armed(
             return commit(follower, seen.at, grip);
         }
         let past = after(letter, faded);
-        let follows = State::Candidate {
-            letter: follower,
-            since,
-            past,
-        };
+        let follows = State::Candidate { letter: follower, since, past };
         return (follows, Some(letter));
     }
-    let waits = State::Armed {
-        letter,
-        faded,
-        next,
-        past,
-    };
+    let waits = State::Armed { letter, faded, next, past };
     (waits, None)
 }
 
@@ -413,19 +349,12 @@ fn held(
         let candidate = State::Candidate {
             letter,
             since: seen.at,
-            past: Past {
-                letter: None,
-                ..after(letter, seen.at)
-            },
+            past: Past { letter: None, ..after(letter, seen.at) },
         };
         return (candidate, None);
     }
-    let held = State::Held {
-        letter,
-        seen: seen.at,
-        last: grip,
-        rest: if at_rest { grip } else { rest },
-    };
+    let held =
+        State::Held { letter, seen: seen.at, last: grip, rest: if at_rest { grip } else { rest } };
     (held, None)
 }
 

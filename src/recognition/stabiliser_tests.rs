@@ -26,11 +26,7 @@ fn ms(ms: u64) -> Duration {
 
 impl Bench {
     fn new() -> Self {
-        Self {
-            machine: Stabiliser::new(Settings::default()),
-            at: ms(1000),
-            text: String::new(),
-        }
+        Self { machine: Stabiliser::new(Settings::default()), at: ms(1000), text: String::new() }
     }
 
     /// Shows `sight` for `time_ms`; returns the bench for chaining.
@@ -48,16 +44,10 @@ impl Bench {
             Sign(c) => (0.5, Some((c, 0.9))),
             Hand | Gone => (0.5, None),
         };
-        let grip = Grip {
-            wrist: [x, 0.5],
-            palm: 0.2,
-        };
+        let grip = Grip { wrist: [x, 0.5], palm: 0.2 };
         let scores: Vec<_> = score.into_iter().collect();
-        let seen = Observation {
-            at: self.at,
-            hand: (sight != Gone).then_some(grip),
-            scores: &scores,
-        };
+        let seen =
+            Observation { at: self.at, hand: (sight != Gone).then_some(grip), scores: &scores };
         self.text.extend(self.machine.on(&seen));
         self.at += Duration::from_micros(33_333);
     }
@@ -74,20 +64,14 @@ impl Bench {
 
 #[test]
 fn word_without_the_hand_leaving_is_read() {
-    let b = Bench::new()
-        .show(Sign('C'), 400)
-        .show(Hand, 200)
-        .show(Sign('A'), 400)
-        .show(Sign('B'), 400);
+    let b =
+        Bench::new().show(Sign('C'), 400).show(Hand, 200).show(Sign('A'), 400).show(Sign('B'), 400);
     assert_eq!(b.text, "CAB");
 }
 
 #[test]
 fn letter_in_passing_is_not_committed() {
-    let b = Bench::new()
-        .show(Sign('U'), 400)
-        .show(Sign('V'), 80)
-        .show(Sign('W'), 400);
+    let b = Bench::new().show(Sign('U'), 400).show(Sign('V'), 80).show(Sign('W'), 400);
     assert_eq!(b.text, "UW");
 }
 
@@ -105,10 +89,7 @@ fn flicker_neither_ends_nor_repeats_a_sign() {
 fn score_between_the_thresholds_keeps_a_sign_but_starts_none() {
     let settings = Settings::default();
     let between = f32::midpoint(settings.enter, settings.leave);
-    let grip = Grip {
-        wrist: [0.5; 2],
-        palm: 0.2,
-    };
+    let grip = Grip { wrist: [0.5; 2], palm: 0.2 };
     let feed = |machine: &mut Stabiliser, from: u64, score: f32| {
         (0..15).find_map(|i| {
             machine.on(&Observation {
@@ -128,25 +109,18 @@ fn score_between_the_thresholds_keeps_a_sign_but_starts_none() {
 #[test]
 fn release_and_the_same_sign_again_is_a_double_letter() {
     for between in [Hand, Gone] {
-        let b = Bench::new()
-            .show(Sign('L'), 500)
-            .show(between, 267)
-            .show(Sign('L'), 500);
+        let b = Bench::new().show(Sign('L'), 500).show(between, 267).show(Sign('L'), 500);
         assert_eq!(b.text, "LL", "{between:?}");
     }
 }
 
 #[test]
 fn slide_doubles_a_letter_and_slow_drift_does_not() {
-    let slid = Bench::new()
-        .show(At('L', 0.3), 400)
-        .slide('L', 0.3, 0.45, 200)
-        .show(At('L', 0.45), 400);
+    let slid =
+        Bench::new().show(At('L', 0.3), 400).slide('L', 0.3, 0.45, 200).show(At('L', 0.45), 400);
     assert_eq!(slid.text, "LL");
-    let drifted = Bench::new()
-        .show(At('L', 0.3), 400)
-        .slide('L', 0.3, 0.45, 2000)
-        .show(At('L', 0.45), 400);
+    let drifted =
+        Bench::new().show(At('L', 0.3), 400).slide('L', 0.3, 0.45, 2000).show(At('L', 0.45), 400);
     assert_eq!(drifted.text, "L");
 }
 
@@ -162,40 +136,26 @@ fn hand_away_for_600_ms_is_one_space() {
 
 #[test]
 fn single_frame_taken_for_a_hand_does_not_delay_the_space() {
-    let b = Bench::new()
-        .show(Sign('A'), 400)
-        .show(Gone, 330)
-        .show(Sign('Q'), 33)
-        .show(Gone, 330);
+    let b = Bench::new().show(Sign('A'), 400).show(Gone, 330).show(Sign('Q'), 33).show(Gone, 330);
     assert_eq!(b.text, "A ");
 }
 
 #[test]
 fn transcript_never_begins_with_a_space() {
-    let b = Bench::new()
-        .show(Gone, 3000)
-        .show(Hand, 500)
-        .show(Gone, 3000);
+    let b = Bench::new().show(Gone, 3000).show(Hand, 500).show(Gone, 3000);
     assert_eq!(b.text, "");
 }
 
 #[test]
 fn hand_without_a_sign_between_two_absences_gives_no_second_space() {
-    let b = Bench::new()
-        .show(Sign('A'), 400)
-        .show(Gone, 800)
-        .show(Hand, 400)
-        .show(Gone, 800);
+    let b = Bench::new().show(Sign('A'), 400).show(Gone, 800).show(Hand, 400).show(Gone, 800);
     assert_eq!(b.text, "A ");
 }
 
 #[test]
 fn starter_that_moves_is_only_the_motion_letter() {
     for lead in [100, 200, 300] {
-        let b = Bench::new()
-            .show(Sign('I'), lead)
-            .show(Hand, 150)
-            .show(Sign('J'), 300);
+        let b = Bench::new().show(Sign('I'), lead).show(Hand, 150).show(Sign('J'), 300);
         assert_eq!(b.text, "J", "after {lead} ms of I");
         let b = b.show(Hand, 100).show(Sign('I'), 150).show(Sign('A'), 300);
         assert_eq!(b.text, "JA", "an I where the stroke ended");
@@ -213,59 +173,23 @@ fn starter_held_still_is_itself_however_it_ends() {
 }
 
 fn past(letter: Option<char>) -> Past {
-    Past {
-        letter,
-        seen: ms(700),
-        space_due: letter.is_some(),
-    }
+    Past { letter, seen: ms(700), space_due: letter.is_some() }
 }
 
 /// Every state with every kind of sight, at 1,000 ms: what comes out, and the
 /// state's name afterwards.
 #[test]
 fn every_state_answers_every_sight() {
-    let grip = Grip {
-        wrist: [0.5; 2],
-        palm: 0.2,
-    };
-    let away = State::Away {
-        since: ms(300),
-        back: None,
-        past: past(Some('A')),
-    };
-    let back = State::Away {
-        since: ms(300),
-        back: Some(ms(960)),
-        past: past(None),
-    };
+    let grip = Grip { wrist: [0.5; 2], palm: 0.2 };
+    let away = State::Away { since: ms(300), back: None, past: past(Some('A')) };
+    let back = State::Away { since: ms(300), back: Some(ms(960)), past: past(None) };
     let open = State::Open { past: past(None) };
-    let young = State::Candidate {
-        letter: 'A',
-        since: ms(960),
-        past: past(None),
-    };
-    let ripe = State::Candidate {
-        letter: 'A',
-        since: ms(800),
-        past: past(None),
-    };
-    let starter = State::Candidate {
-        letter: 'I',
-        since: ms(800),
-        past: past(None),
-    };
-    let armed = State::Armed {
-        letter: 'I',
-        faded: ms(900),
-        next: Some(('J', ms(850))),
-        past: past(None),
-    };
-    let held = State::Held {
-        letter: 'A',
-        seen: ms(967),
-        last: grip,
-        rest: grip,
-    };
+    let young = State::Candidate { letter: 'A', since: ms(960), past: past(None) };
+    let ripe = State::Candidate { letter: 'A', since: ms(800), past: past(None) };
+    let starter = State::Candidate { letter: 'I', since: ms(800), past: past(None) };
+    let armed =
+        State::Armed { letter: 'I', faded: ms(900), next: Some(('J', ms(850))), past: past(None) };
+    let held = State::Held { letter: 'A', seen: ms(967), last: grip, rest: grip };
     let rows = [
         (away, Gone, "Away", Some(' ')),
         (away, Hand, "Away", None),

@@ -33,10 +33,7 @@ impl Shape {
     #[must_use]
     pub fn new(elements: usize, rate_hz: f64) -> Option<Self> {
         let valid = elements >= 1 && (1.0..=240.0).contains(&rate_hz);
-        valid.then(|| Self {
-            elements,
-            period: Duration::from_secs_f64(1.0 / rate_hz),
-        })
+        valid.then(|| Self { elements, period: Duration::from_secs_f64(1.0 / rate_hz) })
     }
 
     /// Most results a window of this shape ever holds.
@@ -107,17 +104,13 @@ impl<E> Window<E> {
     /// the window is filling or the camera is too slow.
     #[must_use]
     pub fn snapshot(&self) -> Option<Vec<&E>> {
-        self.places()
-            .ok()
-            .map(|places| places.into_iter().map(|i| &self.held[i].1).collect())
+        self.places().ok().map(|places| places.into_iter().map(|i| &self.held[i].1).collect())
     }
 
     /// The times of the elements that [`Window::snapshot`] gives.
     #[must_use]
     pub fn times(&self) -> Option<Vec<Duration>> {
-        self.places()
-            .ok()
-            .map(|places| places.into_iter().map(|i| self.held[i].0).collect())
+        self.places().ok().map(|places| places.into_iter().map(|i| self.held[i].0).collect())
     }
 
     /// Results held now, at most [`Shape::capacity`].
@@ -159,11 +152,7 @@ impl<E> Window<E> {
     /// Drops what no window that ends at `at` or later can reach.
     fn forget_before(&mut self, at: Duration) {
         let reach = self.span() + self.shape.period / 2;
-        let old = self
-            .held
-            .iter()
-            .take_while(|(t, _)| at - *t > reach)
-            .count();
+        let old = self.held.iter().take_while(|(t, _)| at - *t > reach).count();
         self.evict(old);
     }
 

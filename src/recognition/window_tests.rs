@@ -71,10 +71,7 @@ fn slower_camera_is_named_and_gives_no_window() {
 #[test]
 fn camera_that_recovers_gives_windows_again() {
     let mut w = Window::new(shape());
-    assert!(matches!(
-        feed(&mut w, Duration::ZERO, 8.0, 20),
-        Fill::TooSlow { .. }
-    ));
+    assert!(matches!(feed(&mut w, Duration::ZERO, 8.0, 20), Fill::TooSlow { .. }));
     assert_eq!(feed(&mut w, Duration::from_secs(3), 30.0, 40), Fill::Ready);
 }
 

@@ -1,0 +1,158 @@
+//! Which H.264 encoder runs: found by trying, because an element that is
+//! installed need not work on this board.
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+
+use super::Error;
+use super::template::fill;
+
+/// How long one encoder may take to encode three small pictures.
+const PROBE_DEADLINE: gst::ClockTime = gst::ClockTime::from_seconds(3);
+
+/// Encoders in order of preference, with their description and where an
+/// operator gets them.
+const ENCODERS: [(&str, &str, &str); 3] = [
+    (
+        "v4l2h264enc",
+        include_str!("../../pipelines/v4l2h264enc.launch"),
+        "a hardware encoder, as on a Raspberry Pi 4",
+    ),
+    (
+        "x264enc",
+        include_str!("../../pipelines/x264enc.launch"),
+        "Debian package gstreamer1.0-plugins-ugly",
+    ),
+    (
+        "openh264enc",
+        include_str!("../../pipelines/openh264enc.launch"),
+        "Debian package gstreamer1.0-plugins-bad",
+    ),
+];
+
+/// The encoder that was decided on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Encoder {
+    /// Element, such as `x264enc`.
+    pub element: &'static str,
+    /// Why this one and no other, in a sentence.
+    pub reason: String,
+    description: &'static str,
+}
+
+impl Encoder {
+    /// Tries the encoders, `prefer` first if it names one, and takes the first
+    /// that encodes. Blocks for at most 3 s an encoder.
+    ///
+    /// # Errors
+    /// [`Error::NoEncoder`] with what was tried and what each said.
+    pub fn probe(prefer: Option<&str>) -> Result<Self, Error> {
+        let mut order = ENCODERS;
+        order.sort_by_key(|(element, ..)| Some(*element) != prefer);
+        let mut refused = Vec::new();
+        for (element, description, origin) in order {
+            match try_encoder(element, description) {
+                Ok(()) => {
+                    let reason = reason(element, prefer, &refused);
+                    return Ok(Self { element, reason, description });
+                }
+                Err(why) => refused.push((element, why, origin)),
+            }
+        }
+        let tried =
+            refused.iter().map(|(element, why, origin)| format!("{element} ({origin}): {why}"));
+        Err(Error::NoEncoder(tried.collect::<Vec<_>>().join("; ")))
+    }
+
+    pub(super) fn description(&self, bitrate_kbps: u32) -> String {
+        filled(self.description, bitrate_kbps)
+    }
+}
+
+fn filled(description: &str, bitrate_kbps: u32) -> String {
+    let bps = u64::from(bitrate_kbps) * 1000;
+    fill(
+        description,
+        &[("bitrate_kbps", &bitrate_kbps.to_string()), ("bitrate_bps", &bps.to_string())],
+    )
+}
+
+fn reason(element: &str, prefer: Option<&str>, refused: &[(&str, String, &str)]) -> String {
+    if prefer == Some(element) {
+        return "preferred by the configuration".into();
+    }
+    if refused.is_empty() {
+        return "the first choice works".into();
+    }
+    let refused = refused.iter().map(|(element, why, _)| format!("{element} is {why}"));
+    refused.collect::<Vec<_>>().join(", ")
+}
+
+/// Encodes three pictures.
+fn try_encoder(element: &str, description: &str) -> Result<(), String> {
+    if gst::ElementFactory::find(element).is_none() {
+        return Err("not on this device".into());
+    }
+    let text = format!(
+        "videotestsrc num-buffers=3 ! video/x-raw,format=I420,width=320,height=240,framerate=30/1 \
+         ! {} ! fakesink sync=false",
+        filled(description, 500)
+    );
+    let pipeline = gst::parse::launch(&text).map_err(|error| error.message().to_owned())?;
+    let outcome = run_to_end(&pipeline);
+    // Best effort: a probe that failed is thrown away in any state.
+    let _ = pipeline.set_state(gst::State::Null);
+    outcome
+}
+
+fn run_to_end(pipeline: &gst::Element) -> Result<(), String> {
+    let bus = pipeline.bus().ok_or("no bus")?;
+    pipeline.set_state(gst::State::Playing).map_err(|_| first_error(&bus))?;
+    let kinds = [gst::MessageType::Eos, gst::MessageType::Error];
+    match bus.timed_pop_filtered(PROBE_DEADLINE, &kinds).as_ref().map(|message| message.view()) {
+        Some(gst::MessageView::Eos(_)) => Ok(()),
+        Some(gst::MessageView::Error(error)) => Err(error.error().message().to_owned()),
+        _ => Err(format!("encoded nothing in {PROBE_DEADLINE}")),
+    }
+}
+
+fn first_error(bus: &gst::Bus) -> String {
+    let message = bus.pop_filtered(&[gst::MessageType::Error]);
+    match message.as_ref().map(|message| message.view()) {
+        Some(gst::MessageView::Error(error)) => error.error().message().to_owned(),
+        _ => "does not start".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+    use super::*;
+
+    #[test]
+    fn a_preferred_encoder_that_is_there_is_taken() {
+        gst::init().unwrap();
+        let encoder = Encoder::probe(Some("openh264enc")).unwrap();
+        assert_eq!(encoder.element, "openh264enc");
+        assert_eq!(encoder.reason, "preferred by the configuration");
+    }
+
+    #[test]
+    fn an_encoder_that_is_not_there_says_so() {
+        gst::init().unwrap();
+        let why = try_encoder("nosuchenc", "nosuchenc").unwrap_err();
+        assert_eq!(why, "not on this device");
+    }
+
+    #[test]
+    fn a_description_that_does_not_encode_is_refused() {
+        gst::init().unwrap();
+        assert!(try_encoder("x264enc", "x264enc ! video/x-h264,profile=no-such-profile").is_err());
+    }
+
+    #[test]
+    fn the_reason_names_what_is_missing() {
+        let refused = [("v4l2h264enc", "not on this device".to_owned(), "hardware")];
+        assert_eq!(reason("x264enc", None, &refused), "v4l2h264enc is not on this device");
+    }
+}
