@@ -19,6 +19,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod errors;
+pub mod http;
 pub mod model;
 pub mod recognition;
 pub mod runtime;

@@ -2,6 +2,7 @@
 
 pub mod exit;
 pub mod log;
+pub mod password;
 
 use std::path::PathBuf;
 

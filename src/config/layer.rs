@@ -126,11 +126,11 @@ fn read(kind: &Kind, text: &str) -> toml::Value {
     match kind {
         Kind::Whole(..) | Kind::Even(..) | Kind::Flag => as_toml().unwrap_or_else(bare),
         Kind::Word(_) | Kind::Text(_) => bare(),
-        Kind::List(_) if text.trim_start().starts_with('[') => as_toml().unwrap_or_else(bare),
-        Kind::List(_) => {
+        // "[::1]:80" begins like a list and is none.
+        Kind::List(_) => as_toml().filter(toml::Value::is_array).unwrap_or_else(|| {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
             toml::Value::Array(items.map(|item| item.to_owned().into()).collect())
-        }
+        }),
     }
 }
 

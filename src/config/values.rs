@@ -226,6 +226,17 @@ pub struct Effective {
     pub origin: String,
 }
 
+impl Effective {
+    /// `section.name`, or `camera[1].name` from the second camera on.
+    #[must_use]
+    pub fn key(&self) -> String {
+        match self.index {
+            0 => format!("{}.{}", self.section, self.name),
+            index => format!("{}[{index}].{}", self.section, self.name),
+        }
+    }
+}
+
 impl Http {
     /// Whether nobody but this machine can reach us.
     #[must_use]

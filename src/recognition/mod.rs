@@ -6,7 +6,9 @@
 pub mod normalise;
 mod prediction;
 pub mod stabiliser;
+mod status;
 pub mod transcript;
 pub mod window;
 
 pub use prediction::{Hand, Handedness, Prediction, Timing};
+pub use status::Status;

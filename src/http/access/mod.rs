@@ -1,0 +1,295 @@
+//! Who gets in: one password, logins that expire, and a limit on wrong tries.
+
+mod attempts;
+mod logins;
+pub mod password;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use argon2::password_hash::PasswordHashString;
+use axum::extract::FromRequestParts;
+use axum::http::header::{AUTHORIZATION, COOKIE};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use tokio::sync::Semaphore;
+
+pub use self::logins::{LoginId, Token};
+use self::{attempts::Attempts, logins::Logins, password::PasswordError};
+use super::Problem;
+use crate::config::{self, Config};
+use crate::errors;
+
+/// The cookie that holds the token.
+pub const COOKIE_NAME: &str = "signpost_login";
+/// Passwords hashed at the same time. Each takes a core and 19 MiB, and the video
+/// needs the others.
+const HASHES: usize = 1;
+/// A login that has waited so long for its turn is told to come back.
+const LONGEST_QUEUE: Duration = Duration::from_secs(5);
+/// One line on wrong passwords in this time; it says how many there were.
+const LOG_EVERY: Duration = Duration::from_secs(10);
+
+/// Whether a login is asked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Entry {
+    /// By everybody (`--open`).
+    Free,
+    /// By those who know the password.
+    Password,
+}
+
+/// Why the server may not be started as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// `--open` for more than this machine.
+    #[error(
+        "--open asks for no login, so it is refused for {address}: listen on 127.0.0.1 or [::1] \
+         only, or leave --open out and set a password with `signpost password`"
+    )]
+    OpenToAll {
+        /// The address that others can reach.
+        address: std::net::SocketAddr,
+    },
+    /// Others can reach us and there is no password.
+    #[error("listening on {address} needs a password")]
+    NeedsPassword {
+        /// The address that others can reach.
+        address: std::net::SocketAddr,
+        /// What is wrong with the password.
+        source: PasswordError,
+    },
+}
+
+/// The state behind every login.
+#[derive(Debug)]
+pub struct Access {
+    entry: Entry,
+    password_file: PathBuf,
+    login: Duration,
+    hashing: Semaphore,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    attempts: Attempts,
+    logins: Logins,
+    /// The hash that the present logins knew the password of.
+    password: Option<PasswordHashString>,
+    refused: u64,
+    unsaid: u64,
+    said: Option<Instant>,
+}
+
+/// A login, new.
+pub struct Granted {
+    /// Shown from now on.
+    pub token: Token,
+    /// How long it counts.
+    pub lasts: Duration,
+}
+
+impl Access {
+    /// Decides what `entry` means for the listening addresses.
+    pub fn new(config: &Config, entry: Entry) -> Result<Self, AccessError> {
+        let reachable = |address: &&std::net::SocketAddr| !config::is_loopback(address.ip());
+        let reachable = config.http.listen.iter().find(reachable).copied();
+        let password_file = config.access.password_file.clone();
+        if let Some(address) = reachable {
+            if entry == Entry::Free {
+                return Err(AccessError::OpenToAll { address });
+            }
+            let needs = |source| AccessError::NeedsPassword { address, source };
+            password::read(&password_file).map_err(needs)?;
+        }
+        let (login, state) = (config.access.login, Mutex::default());
+        Ok(Self { entry, password_file, login, hashing: Semaphore::new(HASHES), state })
+    }
+
+    /// Whether a login is asked for.
+    #[must_use]
+    pub fn entry(&self) -> Entry {
+        self.entry
+    }
+
+    /// Wrong passwords and refused tries since the start.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.lock().refused
+    }
+
+    /// Checks a password that came from `address`. Hashes on a blocking thread.
+    pub async fn log_in(&self, address: IpAddr, password: String) -> Result<Granted, LoginError> {
+        let hash = password::read(&self.password_file)?;
+        self.take_try(address)?;
+        let turn = tokio::time::timeout(LONGEST_QUEUE, self.hashing.acquire());
+        let Ok(Ok(_turn)) = turn.await else { return Err(LoginError::Busy) };
+        let known = hash.clone();
+        let verified = tokio::task::spawn_blocking(move || password::verify(&password, &known));
+        if !verified.await.unwrap_or(false) {
+            return Err(LoginError::Wrong);
+        }
+        let token = Token::random().map_err(|_| LoginError::Busy)?;
+        let now = Instant::now();
+        let mut state = self.lock();
+        state.attempts.succeeded(address);
+        state.refused = state.refused.saturating_sub(1);
+        state.unsaid = state.unsaid.saturating_sub(1);
+        if state.password.as_ref().is_some_and(|before| *before != hash) {
+            state.logins.end_all();
+        }
+        state.password = Some(hash);
+        state.logins.add(&token, now + self.login, now);
+        Ok(Granted { token, lasts: self.login })
+    }
+
+    /// Who a request is from; `None`: nobody who may come in.
+    #[must_use]
+    pub fn recognise(&self, headers: &HeaderMap) -> Option<Caller> {
+        if self.entry == Entry::Free {
+            return Some(Caller { login: None });
+        }
+        let now = Instant::now();
+        let state = self.lock();
+        let login = tokens(headers).find_map(|token| state.logins.find(token, now))?;
+        Some(Caller { login: Some(login) })
+    }
+
+    /// Ends the logins that a request shows.
+    pub fn log_out(&self, headers: &HeaderMap) {
+        let mut state = self.lock();
+        tokens(headers).for_each(|token| state.logins.end(token));
+    }
+
+    /// Counts a try as wrong until it proves right.
+    fn take_try(&self, address: IpAddr) -> Result<(), LoginError> {
+        let now = Instant::now();
+        let mut state = self.lock();
+        state.refused += 1;
+        state.unsaid += 1;
+        let taken = state.attempts.take(address, now).map_err(LoginError::TooMany);
+        let due = state.said.is_none_or(|said| now.duration_since(said) >= LOG_EVERY);
+        if taken.is_err() && due {
+            state.said = Some(now);
+            let count = std::mem::take(&mut state.unsaid);
+            log::warn!(tries = count; "wrong passwords; further tries have to wait");
+        }
+        taken
+    }
+
+    /// Held for table lookups only.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The tokens that a request shows: bearer first, then cookies.
+fn tokens(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let bearer = bearer.and_then(|value| {
+        let (scheme, token) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    });
+    let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let cookies = cookies.flat_map(|value| value.split(';'));
+    let cookies = cookies.filter_map(|pair| {
+        let (name, token) = pair.trim().split_once('=')?;
+        (name == COOKIE_NAME).then_some(token)
+    });
+    bearer.into_iter().chain(cookies)
+}
+
+/// Who a request is from.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Caller {
+    /// Its login; `None` where no login is asked for.
+    pub login: Option<LoginId>,
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        // The router has recognised the caller before any handler runs.
+        parts.extensions.get::<Self>().cloned().ok_or_else(not_logged_in)
+    }
+}
+
+/// What an API route answers to nobody.
+#[must_use]
+pub fn not_logged_in() -> Problem {
+    Problem::new(
+        StatusCode::UNAUTHORIZED,
+        "not logged in",
+        "this needs a login, and the request shows none that counts",
+        "log in at /login, or POST the password to /api/v1/login and send the token as bearer",
+    )
+}
+
+/// Why a password does not let in.
+#[derive(Debug)]
+pub enum LoginError {
+    /// It is another one.
+    Wrong,
+    /// Wait for so long.
+    TooMany(Duration),
+    /// Others log in just now.
+    Busy,
+    /// There is no password to compare with.
+    Password(PasswordError),
+}
+
+impl From<PasswordError> for LoginError {
+    fn from(error: PasswordError) -> Self {
+        Self::Password(error)
+    }
+}
+
+impl From<LoginError> for Problem {
+    fn from(error: LoginError) -> Self {
+        let later = "try again later";
+        match error {
+            LoginError::Wrong => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "wrong password",
+                "the password is not the device's",
+                "`signpost password` on the device sets a new one",
+            ),
+            LoginError::TooMany(wait) => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too many wrong passwords",
+                format!("the next try is taken in {} s", wait.as_secs() + 1),
+                later,
+            )
+            .retry_after(wait),
+            LoginError::Busy => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too many logins at once",
+                "other logins are being checked",
+                later,
+            )
+            .retry_after(Duration::from_secs(1)),
+            LoginError::Password(PasswordError::Absent) => Self::new(
+                StatusCode::CONFLICT,
+                "no password is set",
+                "this device has no password yet, so nobody can log in",
+                "run `signpost password` on the device",
+            ),
+            LoginError::Password(error) => {
+                log::error!("login: {}", errors::chain(&error));
+                Self::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "password unusable",
+                    "the device cannot read its own password",
+                    "run `signpost password` on the device",
+                )
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,191 @@
+//! The one password: its hash in a file that only we can read.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+
+use argon2::password_hash::{Ident, PasswordHashString, SaltString};
+use argon2::{Argon2, PasswordHash, PasswordHasher, PasswordVerifier};
+
+/// Shorter ones are guessed too soon (NIST SP 800-63B, 5.1.1.1).
+pub const SHORTEST: usize = 8;
+/// Longer ones are no passwords; hashing them costs the same, reading them not.
+pub const LONGEST: usize = 1024;
+/// A PHC string of Argon2id is about 100 bytes long.
+const LONGEST_FILE: u64 = 1024;
+
+/// What can be wrong with the password or its file.
+#[derive(Debug, thiserror::Error)]
+pub enum PasswordError {
+    /// No file: nobody has set a password.
+    #[error("no password is set: set one with `signpost password`")]
+    Absent,
+    /// The file is there but says nothing.
+    #[error("password file {file} cannot be read")]
+    Unreadable {
+        /// Its path.
+        file: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file holds no Argon2id hash.
+    #[error("password file {file} is damaged: set the password anew with `signpost password`")]
+    Damaged {
+        /// Its path.
+        file: String,
+    },
+    /// Shorter than [`SHORTEST`] or longer than [`LONGEST`].
+    #[error("the password has {given} characters: allowed is {SHORTEST} to {LONGEST}")]
+    Length {
+        /// Characters given.
+        given: usize,
+    },
+    /// The file cannot be written.
+    #[error(
+        "password file {file} cannot be written: run as root, or set access.password_file to a \
+         place that is yours"
+    )]
+    Unwritable {
+        /// Its path.
+        file: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The hash cannot be made.
+    #[error("hashing the password failed: {0}")]
+    Hashing(String),
+}
+
+/// Argon2id with the crate's defaults, which are OWASP's (19 MiB, 2 passes, 1 lane).
+pub fn hash(password: &str) -> Result<PasswordHashString, PasswordError> {
+    let given = password.chars().count();
+    if !(SHORTEST..=LONGEST).contains(&given) {
+        return Err(PasswordError::Length { given });
+    }
+    let mut salt = [0; 16];
+    getrandom::fill(&mut salt).map_err(|error| PasswordError::Hashing(error.to_string()))?;
+    let hashing = |error: argon2::password_hash::Error| PasswordError::Hashing(error.to_string());
+    let salt = SaltString::encode_b64(&salt).map_err(hashing)?;
+    let hash = Argon2::default().hash_password(password.as_bytes(), &salt).map_err(hashing)?;
+    Ok(hash.serialize())
+}
+
+/// Whether `password` is the one of `hash`. Takes some 30 ms of a core and 19 MiB;
+/// the hashes are compared in constant time (crate `password-hash`).
+#[must_use]
+pub fn verify(password: &str, hash: &PasswordHashString) -> bool {
+    password.len() <= 4 * LONGEST
+        && Argon2::default().verify_password(password.as_bytes(), &hash.password_hash()).is_ok()
+}
+
+/// Reads the hash of the password.
+pub fn read(file: &Path) -> Result<PasswordHashString, PasswordError> {
+    let name = || file.display().to_string();
+    let mut text = String::new();
+    let read = File::open(file).and_then(|open| open.take(LONGEST_FILE).read_to_string(&mut text));
+    match read {
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(PasswordError::Absent),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            return Err(PasswordError::Damaged { file: name() });
+        }
+        Err(source) => return Err(PasswordError::Unreadable { file: name(), source }),
+    }
+    let hash = PasswordHash::new(text.trim()).ok();
+    let hash = hash.filter(|hash| hash.algorithm == Ident::new_unwrap("argon2id"));
+    // Without salt or hash there is nothing to compare with.
+    let hash = hash.filter(|hash| hash.salt.is_some() && hash.hash.is_some());
+    Ok(hash.ok_or_else(|| PasswordError::Damaged { file: name() })?.serialize())
+}
+
+/// Puts the hash into place, whole or not at all, readable by its owner alone. The
+/// owner is the folder's, so that root can set the password of a service that is
+/// not root.
+pub fn write(file: &Path, hash: &PasswordHashString) -> Result<(), PasswordError> {
+    let folder = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut part = file.as_os_str().to_owned();
+    part.push(format!(".{}", std::process::id()));
+    let part = PathBuf::from(part);
+    let put = || -> io::Result<()> {
+        let mut open = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
+        writeln!(open, "{}", hash.as_str())?;
+        let owner = fs::metadata(folder)?;
+        if owner.uid() != open.metadata()?.uid() {
+            chown(&part, Some(owner.uid()), Some(owner.gid()))?;
+        }
+        open.sync_all()?;
+        fs::rename(&part, file)
+    };
+    fs::create_dir_all(folder).and_then(|()| put()).map_err(|source| {
+        // What was begun is of no use; that it cannot be removed changes nothing.
+        let _ = fs::remove_file(&part);
+        PasswordError::Unwritable { file: file.display().to_string(), source }
+    })
+}
+
+/// Whether others than the owner can read the file.
+#[must_use]
+pub fn is_exposed(file: &Path) -> bool {
+    fs::metadata(file).is_ok_and(|about| about.permissions().mode() & 0o077 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn written_password_is_read_and_verified() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("state/password");
+        assert!(matches!(read(&file), Err(PasswordError::Absent)));
+        let hashed = hash("correct horse").unwrap();
+        assert!(hashed.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hashed}");
+        write(&file, &hashed).unwrap();
+        write(&file, &hashed).unwrap();
+        assert!(!is_exposed(&file));
+        let back = read(&file).unwrap();
+        assert!(verify("correct horse", &back));
+        for wrong in ["", "correct horsf", "correct horse ", &"x".repeat(5000)] {
+            assert!(!verify(wrong, &back), "{wrong:.20}");
+        }
+        assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 1, "no part is left");
+    }
+
+    #[test]
+    fn two_hashes_of_a_password_differ() {
+        assert_ne!(
+            hash("correct horse").unwrap().as_str(),
+            hash("correct horse").unwrap().as_str()
+        );
+    }
+
+    #[test]
+    fn lengths_have_a_range() {
+        for wrong in ["", "seven77", &"x".repeat(LONGEST + 1)] {
+            assert!(matches!(hash(wrong), Err(PasswordError::Length { .. })), "{wrong:.9}");
+        }
+        assert!(hash("äöüßäöüß").is_ok(), "characters count, not bytes");
+    }
+
+    #[test]
+    fn damaged_files_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("password");
+        let half = &hash("correct horse").unwrap().to_string()[..60];
+        let other = "$pbkdf2-sha256$i=1$c2FsdHNhbHQ$aGFzaGhhc2g";
+        for text in
+            [&b""[..], b"secret", half.as_bytes(), other.as_bytes(), b"\xff\xfe", b"$argon2id$v=19"]
+        {
+            fs::write(&file, text).unwrap();
+            let error = read(&file).unwrap_err();
+            assert!(matches!(error, PasswordError::Damaged { .. }), "{text:?}: {error:?}");
+        }
+        assert!(matches!(read(folder.path()), Err(PasswordError::Unreadable { .. })));
+    }
+}

@@ -1,0 +1,106 @@
+//! The way in, with a real password file.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use axum::http::HeaderValue;
+
+use super::*;
+use crate::config::Layer;
+
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+fn config(listen: &str, state_dir: &Path) -> Config {
+    config::read(&[Layer::argument("--listen", "http", "listen", listen)], state_dir).unwrap()
+}
+
+fn set(folder: &Path, text: &str) {
+    password::write(&folder.join("password"), &password::hash(text).unwrap()).unwrap();
+}
+
+fn bearer(token: &Token) -> HeaderMap {
+    let value = HeaderValue::from_str(&format!("Bearer {}", token.text())).unwrap();
+    HeaderMap::from_iter([(AUTHORIZATION, value)])
+}
+
+#[test]
+fn open_is_for_loopback_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let new = |listen, entry| Access::new(&config(listen, folder.path()), entry);
+    for listen in ["127.0.0.1:0", "127.9.9.9:0,[::1]:0", "[::ffff:127.0.0.1]:0"] {
+        assert!(new(listen, Entry::Free).is_ok(), "{listen}");
+        assert!(new(listen, Entry::Password).is_ok(), "{listen}");
+    }
+    set(folder.path(), "correct horse");
+    for listen in ["0.0.0.0:0", "[::]:0", "192.168.1.7:80", "127.0.0.1:0,192.168.1.7:0"] {
+        assert!(matches!(new(listen, Entry::Free), Err(AccessError::OpenToAll { .. })), "{listen}");
+        assert!(new(listen, Entry::Password).is_ok(), "{listen}");
+    }
+}
+
+#[test]
+fn address_that_others_reach_needs_a_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = Access::new(&config("0.0.0.0:80", folder.path()), Entry::Password).unwrap_err();
+    let told = errors::chain(&error);
+    assert!(told.contains("0.0.0.0:80") && told.contains("`signpost password`"), "{told}");
+}
+
+#[tokio::test]
+async fn right_password_opens_until_logout() {
+    let folder = tempfile::tempdir().unwrap();
+    set(folder.path(), "correct horse");
+    let access = Access::new(&config("0.0.0.0:0", folder.path()), Entry::Password).unwrap();
+    assert_eq!(access.recognise(&HeaderMap::new()), None);
+    let wrong = access.log_in(HERE, "wrong horse".into()).await;
+    assert!(matches!(wrong, Err(LoginError::Wrong)));
+    let granted = access.log_in(HERE, "correct horse".into()).await.unwrap();
+    let headers = bearer(&granted.token);
+    let caller = access.recognise(&headers).unwrap();
+    assert!(caller.login.is_some());
+    let cookie = format!("a=b; {COOKIE_NAME}={}; c=d", granted.token.text());
+    let cookie = HeaderMap::from_iter([(COOKIE, HeaderValue::from_str(&cookie).unwrap())]);
+    assert_eq!(access.recognise(&cookie), Some(caller));
+    assert_eq!(access.refused(), 1);
+    access.log_out(&cookie);
+    assert_eq!(access.recognise(&headers), None);
+}
+
+#[tokio::test]
+async fn sixth_wrong_password_waits_and_so_does_the_right_one() {
+    let folder = tempfile::tempdir().unwrap();
+    set(folder.path(), "correct horse");
+    let access = Access::new(&config("0.0.0.0:0", folder.path()), Entry::Password).unwrap();
+    for _ in 0..attempts::FREE {
+        let wrong = access.log_in(HERE, "wrong horse".into()).await;
+        assert!(matches!(wrong, Err(LoginError::Wrong)));
+    }
+    let right = access.log_in(HERE, "correct horse".into()).await;
+    assert!(matches!(right, Err(LoginError::TooMany(_))));
+    let elsewhere = IpAddr::V4(Ipv4Addr::new(192, 168, 1, 9));
+    assert!(access.log_in(elsewhere, "correct horse".into()).await.is_ok());
+}
+
+#[tokio::test]
+async fn new_password_ends_the_logins_of_the_old_one() {
+    let folder = tempfile::tempdir().unwrap();
+    set(folder.path(), "correct horse");
+    let access = Access::new(&config("0.0.0.0:0", folder.path()), Entry::Password).unwrap();
+    let old = access.log_in(HERE, "correct horse".into()).await.unwrap();
+    set(folder.path(), "another horse");
+    assert!(matches!(access.log_in(HERE, "correct horse".into()).await, Err(LoginError::Wrong)));
+    let new = access.log_in(HERE, "another horse".into()).await.unwrap();
+    assert_eq!(access.recognise(&bearer(&old.token)), None);
+    assert!(access.recognise(&bearer(&new.token)).is_some());
+}
+
+#[tokio::test]
+async fn without_a_password_nobody_logs_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let access = Access::new(&config("127.0.0.1:0", folder.path()), Entry::Password).unwrap();
+    let absent = access.log_in(HERE, "correct horse".into()).await;
+    assert!(matches!(absent, Err(LoginError::Password(PasswordError::Absent))));
+    assert_eq!(access.recognise(&HeaderMap::new()), None);
+}

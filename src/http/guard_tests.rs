@@ -1,0 +1,156 @@
+//! Hosts and origins, friendly and not.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use axum::http::{HeaderMap, HeaderValue, Method, Uri};
+use proptest::prelude::*;
+
+use super::*;
+use crate::config::Http;
+
+fn guard() -> Guard {
+    let http = Http {
+        listen: vec!["0.0.0.0:8080".parse().unwrap(), "[fd00::7]:80".parse().unwrap()],
+        allowed_hosts: vec!["door.example".into(), "203.0.113.9".into()],
+        allowed_origins: vec!["https://wall.example".into()],
+    };
+    Guard::new(&http, "Door\n")
+}
+
+/// `GET` becomes `POST /x` for state-changing requests.
+fn check(method: &Method, uri: &str, host: &str, origin: Option<&str>) -> Result<bool, Refusal> {
+    let uri: Uri = uri.parse().unwrap();
+    let mut headers = HeaderMap::new();
+    headers.insert(HOST, HeaderValue::from_str(host).unwrap());
+    if let Some(origin) = origin {
+        headers.insert(ORIGIN, HeaderValue::from_str(origin).unwrap());
+    }
+    let local = "192.168.1.7:8080".parse().unwrap();
+    let request = Request { method, uri: &uri, headers: &headers, local };
+    guard().check(request).map(|origin| origin.is_some())
+}
+
+#[test]
+fn own_names_and_addresses_pass() {
+    let ours = [
+        "localhost",
+        "LOCALHOST:8080",
+        "192.168.1.7:8080",
+        "192.168.1.7",
+        "[fd00::7]",
+        "door",
+        "door.local:8080",
+        "DOOR.local.",
+        "door.example:443",
+        "203.0.113.9:80",
+        "[::ffff:192.168.1.7]:1",
+    ];
+    for host in ours {
+        assert_eq!(check(&Method::GET, "/", host, None), Ok(false), "{host}");
+    }
+}
+
+#[test]
+fn foreign_names_and_addresses_are_refused() {
+    let foreign = [
+        "evil.example",
+        "0.0.0.0:8080",
+        "192.168.1.8",
+        "127.0.0.1",
+        "door.local.evil.example",
+        "localhost.evil.example",
+        "[::1]",
+        "other.local",
+        "notdoor",
+    ];
+    for host in foreign {
+        assert_eq!(check(&Method::GET, "/", host, None), Err(Refusal::ForeignHost), "{host}");
+    }
+    for host in ["", ":80", "localhost:x", "localhost:99999", "a:b:c"] {
+        assert_eq!(check(&Method::GET, "/", host, None), Err(Refusal::NoHost), "{host}");
+    }
+}
+
+#[test]
+fn absolute_request_line_cannot_name_another_host() {
+    let uri = "http://evil.example/";
+    assert_eq!(check(&Method::GET, uri, "localhost", None), Err(Refusal::ForeignHost));
+    assert_eq!(check(&Method::GET, "http://localhost/", "localhost", None), Ok(false));
+}
+
+#[test]
+fn two_hosts_are_no_host() {
+    let mut headers = HeaderMap::new();
+    headers.append(HOST, HeaderValue::from_static("localhost"));
+    headers.append(HOST, HeaderValue::from_static("evil.example"));
+    let (uri, local) = (Uri::from_static("/"), "127.0.0.1:1".parse().unwrap());
+    let request = Request { method: &Method::GET, uri: &uri, headers: &headers, local };
+    assert_eq!(guard().check(request), Err(Refusal::NoHost));
+}
+
+#[test]
+fn state_changes_come_from_our_own_page() {
+    let post = |origin| check(&Method::POST, "/api/v1/login", "door.local:8080", origin);
+    assert_eq!(post(None), Ok(false));
+    assert_eq!(post(Some("http://door.local:8080")), Ok(false));
+    assert_eq!(post(Some("HTTP://Door.local:8080")), Ok(false));
+    let foreign = [
+        "http://door.local",
+        "http://door.local:80",
+        "http://localhost:8080",
+        "null",
+        "",
+        "https://wall.example",
+        "http://evil.example",
+        "http://door.local:8080.evil.example",
+    ];
+    for origin in foreign {
+        assert_eq!(post(Some(origin)), Err(Refusal::ForeignOrigin), "{origin}");
+    }
+}
+
+#[test]
+fn default_ports_are_the_same_origin() {
+    let post = |host, origin| check(&Method::POST, "/", host, Some(origin));
+    assert_eq!(post("door.local", "http://door.local"), Ok(false));
+    assert_eq!(post("door.local:80", "http://door.local"), Ok(false));
+    assert_eq!(post("door.local", "https://door.local"), Ok(false));
+    assert_eq!(post("door.local:80", "https://door.local"), Err(Refusal::ForeignOrigin));
+}
+
+#[test]
+fn whep_is_open_to_allowed_origins_alone() {
+    for (method, path) in [
+        (Method::OPTIONS, "/whep"),
+        (Method::POST, "/whep"),
+        (Method::DELETE, "/whep/0"),
+        (Method::GET, "/whep/0"),
+    ] {
+        let from = |origin| check(&method, path, "door", Some(origin));
+        assert_eq!(from("https://wall.example"), Ok(true), "{method} {path}");
+        assert_eq!(from("https://evil.example"), Err(Refusal::ForeignOrigin), "{method} {path}");
+    }
+    // Beside WHEP, an allowed origin is as foreign as any other.
+    let read = check(&Method::GET, "/api/v1/status", "door", Some("https://wall.example"));
+    assert_eq!(read, Ok(false), "readable without CORS headers only");
+    assert!(!is_whep("/whepx"));
+}
+
+proptest! {
+    #[test]
+    fn no_header_panics_and_foreign_hosts_never_pass(host in "[ -~]{0,40}", origin in "[ -~]{0,40}") {
+        let result = check(&Method::POST, "/whep", &host, Some(&origin));
+        if host.contains("evil") {
+            prop_assert!(result.is_err());
+        }
+    }
+
+    #[test]
+    fn no_subdomain_or_neighbour_of_our_names_passes(before in "[a-z.]{1,9}", after in "[a-z.]{1,9}") {
+        for host in [format!("{before}door"), format!("localhost{after}"), format!("door.{after}")] {
+            let known = ["localhost.", "door.local", "door.local.", "door.example", "door.example.", "door.."];
+            let passes = check(&Method::GET, "/", &host, None).is_ok();
+            prop_assert!(!passes || known.contains(&host.as_str()) || host.ends_with('.'), "{}", host);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Logging in and out.
+
+use axum::Json;
+use axum::extract::{Extension, State};
+use axum::http::header::SET_COOKIE;
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::access::{COOKIE_NAME, Entry};
+use super::{App, Ends, Problem};
+
+/// The two routes.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(log_in)).routes(routes!(log_out))
+}
+
+/// The one password.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct LoginRequest {
+    /// As set by `signpost password`.
+    password: String,
+}
+
+/// A login, for programs; browsers have it in a cookie.
+#[derive(Serialize, ToSchema)]
+struct LoginAnswer {
+    /// Always "success".
+    status: &'static str,
+    /// Goes into `Authorization: Bearer ..`; absent where no login is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+    /// How long the token counts, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_in_s: Option<u64>,
+}
+
+/// Trades the password for a cookie and a token. After five wrong passwords in a
+/// row every further try from the same address has to wait, longer each time.
+#[utoipa::path(post, path = "/api/v1/login", tag = "login", security(()),
+    request_body = LoginRequest,
+    responses(
+        (status = 200, description = "logged in", body = LoginAnswer,
+            headers(("Set-Cookie", description = "the login, HttpOnly and SameSite=Strict"))),
+        (status = 401, description = "wrong password", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 409, description = "no password is set", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 429, description = "too many wrong passwords; see Retry-After", body = Problem,
+            content_type = "application/problem+json"),
+    ))]
+async fn log_in(
+    State(app): State<App>,
+    Extension(ends): Extension<Ends>,
+    Json(request): Json<LoginRequest>,
+) -> Result<Response, Problem> {
+    if app.access.entry() == Entry::Free {
+        let answer = LoginAnswer { status: "success", token: None, expires_in_s: None };
+        return Ok(Json(answer).into_response());
+    }
+    let granted = app.access.log_in(ends.peer.ip(), request.password).await?;
+    let lasts = granted.lasts.as_secs();
+    let token = granted.token.text();
+    let cookie = cookie(token, lasts);
+    let answer =
+        LoginAnswer { status: "success", token: Some(token.to_owned()), expires_in_s: Some(lasts) };
+    Ok(([(SET_COOKIE, cookie)], Json(answer)).into_response())
+}
+
+/// What a logout answers.
+#[derive(Serialize, ToSchema)]
+struct LogoutAnswer {
+    /// Always "success".
+    status: &'static str,
+}
+
+/// Ends the login that the request shows.
+#[utoipa::path(post, path = "/api/v1/logout", tag = "login",
+    responses((status = 200, description = "logged out", body = LogoutAnswer)))]
+async fn log_out(State(app): State<App>, headers: HeaderMap) -> Response {
+    app.access.log_out(&headers);
+    ([(SET_COOKIE, cookie("", 0))], Json(LogoutAnswer { status: "success" })).into_response()
+}
+
+/// Out of reach for scripts, and never sent along by another site's page.
+fn cookie(token: &str, lasts_s: u64) -> HeaderValue {
+    let text =
+        format!("{COOKIE_NAME}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={lasts_s}");
+    HeaderValue::from_str(&text).expect("a token is hexadecimal")
+}

@@ -1,0 +1,188 @@
+//! The page's files, embedded, each at its own address.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use sha2::{Digest, Sha256};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::App;
+use super::access::Entry;
+
+/// A file of the page.
+#[derive(Debug)]
+pub struct Page {
+    /// Where it is served.
+    pub path: &'static str,
+    /// Its media type.
+    pub kind: &'static str,
+    /// Its contents.
+    pub text: &'static str,
+    /// Who may have it.
+    pub reader: Reader,
+}
+
+/// Who may have a file.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Reader {
+    /// Whoever wants to log in.
+    Anybody,
+    /// Whoever has logged in.
+    LoggedIn,
+}
+
+macro_rules! page {
+    ($path:literal, $kind:literal, $file:literal, $reader:ident) => {
+        Page {
+            path: $path,
+            kind: $kind,
+            text: include_str!(concat!("../page/", $file)),
+            reader: Reader::$reader,
+        }
+    };
+}
+
+/// The live page.
+const LIVE: Page = page!("/", "text/html; charset=utf-8", "index.html", LoggedIn);
+/// The login page.
+const LOGIN: Page = page!("/login", "text/html; charset=utf-8", "login.html", Anybody);
+
+/// What the two pages load.
+pub const ASSETS: &[Page] = &[
+    page!("/page/page.css", "text/css; charset=utf-8", "page.css", Anybody),
+    page!("/page/icon.svg", "image/svg+xml", "icon.svg", Anybody),
+    page!("/page/api.js", "text/javascript; charset=utf-8", "api.js", Anybody),
+    page!("/page/login.js", "text/javascript; charset=utf-8", "login.js", Anybody),
+    page!("/page/words.js", "text/javascript; charset=utf-8", "words.js", Anybody),
+    page!("/page/connection.js", "text/javascript; charset=utf-8", "connection.js", LoggedIn),
+    page!("/page/instep.js", "text/javascript; charset=utf-8", "instep.js", LoggedIn),
+    page!("/page/live.js", "text/javascript; charset=utf-8", "live.js", LoggedIn),
+    page!("/page/overlay.js", "text/javascript; charset=utf-8", "overlay.js", LoggedIn),
+    page!("/page/status.js", "text/javascript; charset=utf-8", "status.js", LoggedIn),
+    page!("/page/transcript.js", "text/javascript; charset=utf-8", "transcript.js", LoggedIn),
+];
+
+/// The two pages and what they load.
+pub fn routes() -> OpenApiRouter<App> {
+    let pages = OpenApiRouter::new().routes(routes!(live)).routes(routes!(login));
+    let assets = ASSETS.iter().fold(Router::new(), |router, asset| {
+        router
+            .route(asset.path, get(move |headers: HeaderMap| async move { asset.answer(&headers) }))
+    });
+    pages.merge(assets.into())
+}
+
+/// Whether `path` is served before login.
+#[must_use]
+pub fn is_for_anybody(path: &str) -> bool {
+    let all = ASSETS.iter().chain([&LIVE, &LOGIN]);
+    all.into_iter().any(|page| page.path == path && page.reader == Reader::Anybody)
+}
+
+/// Whether a person without login who opens `path` is led to the login page.
+#[must_use]
+pub fn is_page(path: &str) -> bool {
+    path == LIVE.path
+}
+
+/// The live page.
+#[utoipa::path(get, path = "/", tag = "page", responses(
+    (status = 200, description = "the live page", content_type = "text/html"),
+    (status = 303, description = "not logged in: to /login"),
+))]
+async fn live(headers: HeaderMap) -> Response {
+    LIVE.answer(&headers)
+}
+
+/// The login page.
+#[utoipa::path(get, path = "/login", tag = "page", security(()), responses(
+    (status = 200, description = "the login page", content_type = "text/html"),
+    (status = 303, description = "no login is asked for, or it is done: to /"),
+))]
+async fn login(State(app): State<App>, headers: HeaderMap) -> Response {
+    if app.access.entry() == Entry::Free || app.access.recognise(&headers).is_some() {
+        return Redirect::to(LIVE.path).into_response();
+    }
+    LOGIN.answer(&headers)
+}
+
+impl Page {
+    /// The file, or 304 for who has it already. Always asked for again, so that an
+    /// update of the device is an update of its page.
+    fn answer(&self, headers: &HeaderMap) -> Response {
+        let tag = self.tag();
+        let known = headers.get(IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
+        let fresh = [(ETAG, tag.clone()), (CACHE_CONTROL, "no-cache".to_owned())];
+        if known.is_some_and(|tags| tags.split(',').any(|known| known.trim() == tag)) {
+            return (StatusCode::NOT_MODIFIED, fresh).into_response();
+        }
+        (fresh, [(CONTENT_TYPE, self.kind)], self.text).into_response()
+    }
+
+    /// The start of the contents' hash.
+    fn tag(&self) -> String {
+        let hash = Sha256::digest(self.text);
+        let start: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        format!("\"{start}\"")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    /// Addresses in quotation marks, as in `href="/page/x"` or `from "./x.js"`.
+    fn named(text: &'static str) -> impl Iterator<Item = String> {
+        text.split(['"', '\'']).filter_map(|word| {
+            let own = word.strip_prefix("./").filter(|rest| rest.ends_with(".js"));
+            let own = own.or_else(|| word.strip_prefix("/page/"))?;
+            Some(format!("/page/{own}"))
+        })
+    }
+
+    #[test]
+    fn what_a_page_loads_is_served_to_its_reader() {
+        let mut found = 0;
+        for page in ASSETS.iter().chain([&LIVE, &LOGIN]) {
+            for path in named(page.text) {
+                found += 1;
+                let loaded = ASSETS.iter().find(|asset| asset.path == path);
+                let loaded = loaded.unwrap_or_else(|| panic!("{} loads {path}", page.path));
+                if page.reader == Reader::Anybody {
+                    assert_eq!(loaded.reader, Reader::Anybody, "{} loads {path}", page.path);
+                }
+            }
+        }
+        assert!(found >= ASSETS.len(), "the search finds what the pages load");
+    }
+
+    #[test]
+    fn pages_hold_nothing_that_their_policy_forbids() {
+        for page in [&LIVE, &LOGIN] {
+            let text = page.text;
+            for forbidden in
+                ["<style", "style=", "onclick=", "onload=", "javascript:", "//cdn", "https://"]
+            {
+                assert!(!text.contains(forbidden), "{} has {forbidden}", page.path);
+            }
+            for script in text.split("<script").skip(1) {
+                let tag = script.split('>').next().unwrap();
+                assert!(tag.contains("src="), "{}: script without src", page.path);
+            }
+        }
+    }
+
+    #[test]
+    fn who_has_a_file_is_told_so() {
+        let first = LOGIN.answer(&HeaderMap::new());
+        let tag = first.headers()[ETAG].clone();
+        let headers = HeaderMap::from_iter([(IF_NONE_MATCH, tag)]);
+        assert_eq!(LOGIN.answer(&headers).status(), StatusCode::NOT_MODIFIED);
+        assert_eq!(LIVE.answer(&headers).status(), StatusCode::OK);
+    }
+}

@@ -1,0 +1,123 @@
+//! Every route, behind one entrance.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, WWW_AUTHENTICATE,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Redirect, Response};
+use utoipa_axum::router::OpenApiRouter;
+
+use super::{App, Ends, Problem, access, api, guard, health, login, metrics, pages, problem};
+
+/// The longest body of any route so far, in bytes: an SDP.
+pub const BODY_LIMIT: usize = 64 * 1024;
+/// A request, its body included, may take so long. Longer than any answer: a login
+/// waits at most 5 s for its turn, an offer with relays 2 s.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// What every answer carries. The page has no inline script or style and asks
+/// nobody but this device.
+const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
+    (
+        CONTENT_SECURITY_POLICY,
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; \
+         connect-src 'self'; media-src 'self' blob:; base-uri 'none'; form-action 'self'; \
+         frame-ancestors 'none'",
+    ),
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (X_FRAME_OPTIONS, "DENY"),
+    (REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+
+/// All routes, each in the OpenAPI document by the same line that serves it.
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(api::document())
+        .merge(pages::routes())
+        .merge(login::routes())
+        .merge(api::routes())
+        .merge(health::routes())
+        .merge(metrics::routes())
+}
+
+/// What [`super::serve`] serves.
+pub fn router(app: App) -> Router {
+    let (router, _) = routes().split_for_parts();
+    router
+        .fallback(async || StatusCode::NOT_FOUND)
+        .method_not_allowed_fallback(async || StatusCode::METHOD_NOT_ALLOWED)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(middleware::from_fn_with_state(app.clone(), entrance))
+        .with_state(app)
+}
+
+/// The one way in and out: Host and Origin, login, time limit, then the route; on
+/// the way out problems and security headers.
+async fn entrance(State(app): State<App>, request: Request, next: Next) -> Response {
+    let origin = checked_origin(&app, &request);
+    let answer = match &origin {
+        Ok(_) => admitted(&app, request, next).await,
+        Err(refusal) => Problem::from(*refusal).into_response(),
+    };
+    let mut response = problem::complete(answer).await;
+    let headers = response.headers_mut();
+    for (name, value) in SECURITY_HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if let Ok(Some(origin)) = origin {
+        guard::allow_origin(headers, &origin);
+    }
+    response
+}
+
+/// The foreign origin that may read the answer, if there is one.
+fn checked_origin(app: &App, request: &Request) -> Result<Option<HeaderValue>, guard::Refusal> {
+    let ends = request.extensions().get::<Ends>().ok_or(guard::Refusal::NoHost)?;
+    let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+    let known = guard::Request { method, uri, headers, local: ends.local };
+    app.guard.check(known).map(Option::<&HeaderValue>::cloned)
+}
+
+async fn admitted(app: &App, mut request: Request, next: Next) -> Response {
+    match app.access.recognise(request.headers()) {
+        Some(caller) => drop(request.extensions_mut().insert(caller)),
+        None if is_for_anybody(&request) => {}
+        None if wants_page(&request) => return Redirect::to("/login").into_response(),
+        None => {
+            let mut response = access::not_logged_in().into_response();
+            let scheme = HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(WWW_AUTHENTICATE, scheme);
+            return response;
+        }
+    }
+    match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "request took too long",
+            format!("the request was not complete after {} s", REQUEST_TIMEOUT.as_secs()),
+            "send it again, all at once",
+        )
+        .into_response(),
+    }
+}
+
+fn is_for_anybody(request: &Request) -> bool {
+    let path = request.uri().path();
+    // A browser asks before a foreign page's WHEP request, and never with a login.
+    let preflight = request.method() == Method::OPTIONS && guard::is_whep(path);
+    preflight || ["/api/v1/login", "/healthz"].contains(&path) || pages::is_for_anybody(path)
+}
+
+fn wants_page(request: &Request) -> bool {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    reads && pages::is_page(request.uri().path())
+}

@@ -1,0 +1,200 @@
+//! Sockets: binding with words for what goes wrong, and bounded connections.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tower::ServiceExt as _;
+
+/// Connections at the same time: sixteen viewers with a few each, and programs.
+/// More wait in the kernel's queue.
+const CONNECTIONS: usize = 256;
+/// A client that sends no complete request head for so long is let go; so is an
+/// idle one.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+/// Bytes of a request's head.
+const LONGEST_HEAD: usize = 32 * 1024;
+/// At shutdown, requests in flight may take so long.
+const LAST_ANSWERS: Duration = Duration::from_secs(3);
+/// The kernel is out of file descriptors or memory; asking again at once would
+/// only heat the processor.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// The two ends of a connection, as a request's extension.
+#[derive(Clone, Copy, Debug)]
+pub struct Ends {
+    /// The client's address.
+    pub peer: SocketAddr,
+    /// The address that it connected to.
+    pub local: SocketAddr,
+}
+
+/// Why an address cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Another program, or this one twice.
+    #[error(
+        "port {} is in use: stop the program that listens on {address}, or choose another \
+         address with --listen {}:0 (port 0 takes a free one)", address.port(), host(*address)
+    )]
+    InUse {
+        /// As configured.
+        address: SocketAddr,
+    },
+    /// A port below 1024 without the right to it.
+    #[error(
+        "port {} is for programs with more rights: choose a port from 1024 on with --listen \
+         {}:8080, or let systemd hand over the socket", address.port(), host(*address)
+    )]
+    Forbidden {
+        /// As configured.
+        address: SocketAddr,
+    },
+    /// Not an address of this machine.
+    #[error(
+        "{} is not an address of this machine: choose one of `ip address`, or 0.0.0.0 for all, \
+         with --listen", address.ip()
+    )]
+    Foreign {
+        /// As configured.
+        address: SocketAddr,
+    },
+    /// Anything else.
+    #[error("listening on {address} failed")]
+    Other {
+        /// As configured.
+        address: SocketAddr,
+        /// The system's words.
+        source: io::Error,
+    },
+}
+
+/// The address without port, as it stands in front of one.
+fn host(address: SocketAddr) -> String {
+    match address {
+        SocketAddr::V4(address) => address.ip().to_string(),
+        SocketAddr::V6(address) => format!("[{}]", address.ip()),
+    }
+}
+
+/// Bound sockets, at least one.
+#[derive(Debug)]
+pub struct Listeners(Vec<TcpListener>);
+
+/// Binds every address, or none.
+pub async fn bind(addresses: &[SocketAddr]) -> Result<Listeners, BindError> {
+    let mut listeners = Vec::with_capacity(addresses.len());
+    for &address in addresses {
+        let bound = TcpListener::bind(address).await.map_err(|source| match source.kind() {
+            io::ErrorKind::AddrInUse => BindError::InUse { address },
+            io::ErrorKind::PermissionDenied => BindError::Forbidden { address },
+            io::ErrorKind::AddrNotAvailable => BindError::Foreign { address },
+            _ => BindError::Other { address, source },
+        })?;
+        listeners.push(bound);
+    }
+    Ok(Listeners(listeners))
+}
+
+impl Listeners {
+    /// Where they listen, with the real ports.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.0.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+    }
+
+    /// What `signpost run` prints first, one line for each address.
+    #[must_use]
+    pub fn announcement(&self) -> String {
+        let line = |address: SocketAddr| format!("listening http://{address}/\n");
+        self.addresses().into_iter().map(line).collect()
+    }
+}
+
+/// Serves until the sender of `stop` is dropped, then lets requests in flight end. Dropping the future cuts all connections.
+pub async fn serve(listeners: Listeners, router: Router, stop: watch::Receiver<()>) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut loops = JoinSet::new();
+    for listener in listeners.0 {
+        let (router, places, stop) = (router.clone(), places.clone(), stop.clone());
+        loops.spawn(accept(listener, router, places, stop));
+    }
+    while let Some(ended) = loops.join_next().await {
+        if let Err(error) = ended {
+            log::error!("a listening socket's task ended: {error}");
+        }
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    router: Router,
+    places: Arc<Semaphore>,
+    mut stop: watch::Receiver<()>,
+) {
+    let graceful = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
+    loop {
+        let next = async {
+            let place = places.clone().acquire_owned().await;
+            (listener.accept().await, place)
+        };
+        let (accepted, place) = tokio::select! {
+            next = next => next,
+            () = dropped(&mut stop) => break,
+            Some(_) = connections.join_next() => continue,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let talk = converse(stream, peer, router.clone(), graceful.watcher());
+                connections.spawn(async move {
+                    talk.await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                log::debug!("accepting a connection: {error}");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    if tokio::time::timeout(LAST_ANSWERS, graceful.shutdown()).await.is_err() {
+        log::warn!(
+            "requests were cut off, {} s after the end was asked for",
+            LAST_ANSWERS.as_secs()
+        );
+    }
+}
+
+async fn dropped(stop: &mut watch::Receiver<()>) {
+    while stop.changed().await.is_ok() {}
+}
+
+/// Answers the requests of one connection until it ends or the program does.
+async fn converse(stream: TcpStream, peer: SocketAddr, router: Router, watcher: Watcher) {
+    // Answers are small and wait for nothing.
+    let _ = stream.set_nodelay(true);
+    let Ok(local) = stream.local_addr() else { return };
+    let service = service_fn(move |request: Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(Ends { peer, local });
+        router.clone().oneshot(request)
+    });
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(LONGEST_HEAD);
+    // A client that goes away in mid-request is no event of ours.
+    let _ = watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await;
+}

@@ -1,0 +1,150 @@
+//! What the appliance is doing: one snapshot for the API, health and metrics.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::App;
+use crate::camera::{self, Camera};
+use crate::recognition;
+
+/// Everything the status page shows.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Status {
+    /// Of the program.
+    pub version: &'static str,
+    /// Seconds since the start.
+    pub uptime_s: u64,
+    /// Whether a login is asked for.
+    pub login: bool,
+    /// Why not everything works; empty when it does.
+    pub degraded: Vec<String>,
+    /// In the order of the configuration, the default first.
+    pub cameras: Vec<CameraStatus>,
+    /// What recognition does.
+    pub recognition: RecognitionStatus,
+}
+
+/// One camera.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct CameraStatus {
+    /// As configured.
+    pub name: String,
+    /// starting, live, failed or stopped.
+    pub state: &'static str,
+    /// Why it failed and what to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What it shows, present while it is live.
+    #[serde(flatten)]
+    pub live: Option<LiveStatus>,
+}
+
+/// What a live camera shows.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct LiveStatus {
+    /// In words: "demo clip", "camera /dev/video0".
+    pub source: String,
+    /// The encoder's element.
+    pub encoder: String,
+    /// Why this encoder.
+    pub encoder_reason: String,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// Frames a second.
+    pub framerate: f32,
+}
+
+/// What recognition does.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct RecognitionStatus {
+    /// starting, running or failed.
+    pub state: &'static str,
+    /// Why it failed and what to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Name and version of the model bundle.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Results since the start.
+    pub results: u64,
+    /// Results a second, over the last five seconds.
+    pub results_per_s: f64,
+    /// Frames skipped since the start because recognition was busy.
+    pub dropped: u64,
+}
+
+impl App {
+    /// The present state of everything.
+    #[must_use]
+    pub(super) fn status(&self) -> Status {
+        let cameras: Vec<CameraStatus> = self.cameras.iter().map(camera).collect();
+        let recognition = self.recognition.borrow().clone();
+        let failed = cameras.iter().filter(|camera| camera.state == "failed");
+        let mut degraded: Vec<String> = failed
+            .map(|camera| {
+                format!("camera {}: {}", camera.name, camera.reason.as_deref().unwrap_or_default())
+            })
+            .collect();
+        degraded.extend(match &recognition {
+            recognition::Status::Starting => None,
+            recognition::Status::Running { degraded, .. } => degraded.clone(),
+            recognition::Status::Failed(reason) => Some(format!("recognition: {reason}")),
+        });
+        Status {
+            version: env!("CARGO_PKG_VERSION"),
+            uptime_s: self.started.elapsed().as_secs(),
+            login: self.access.entry() == super::Entry::Password,
+            degraded,
+            cameras,
+            recognition: self.recognition_status(recognition),
+        }
+    }
+
+    fn recognition_status(&self, status: recognition::Status) -> RecognitionStatus {
+        let tally = *self.tally.borrow();
+        let (state, reason, model) = match status {
+            recognition::Status::Starting => ("starting", None, None),
+            recognition::Status::Running { model, .. } => ("running", None, Some(model)),
+            recognition::Status::Failed(reason) => ("failed", Some(reason), None),
+        };
+        RecognitionStatus {
+            state,
+            reason,
+            model,
+            results: tally.results,
+            results_per_s: (tally.per_second * 10.0).round() / 10.0,
+            dropped: tally.dropped,
+        }
+    }
+
+    /// Owners that are gone: their published state has no sender any more.
+    pub(super) fn silent_owners(&self) -> Vec<String> {
+        let cameras = self.cameras.iter().filter(|camera| camera.status().has_changed().is_err());
+        let mut silent: Vec<String> =
+            cameras.map(|camera| format!("camera {}", camera.name())).collect();
+        if self.recognition.has_changed().is_err() {
+            silent.push("recognition".to_owned());
+        }
+        silent
+    }
+}
+
+fn camera(camera: &Camera) -> CameraStatus {
+    let (state, reason, live) = match camera.status().borrow().clone() {
+        camera::Status::Starting => ("starting", None, None),
+        camera::Status::Live(live) => ("live", None, Some(live)),
+        camera::Status::Failed(reason) => ("failed", Some(reason), None),
+        camera::Status::Stopped => ("stopped", None, None),
+    };
+    let live = live.map(|live| LiveStatus {
+        source: live.source,
+        encoder: live.encoder,
+        encoder_reason: live.encoder_reason,
+        width: live.width,
+        height: live.height,
+        framerate: live.framerate,
+    });
+    CameraStatus { name: camera.name().to_owned(), state, reason, live }
+}

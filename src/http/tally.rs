@@ -1,0 +1,109 @@
+//! How many results recognition gives.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
+
+use crate::recognition::Prediction;
+
+/// The rate is a mean over this many seconds.
+const SECONDS: usize = 5;
+
+/// Results since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Tally {
+    /// All results.
+    pub results: u64,
+    /// Frames that recognition skipped because it was busy.
+    pub dropped: u64,
+    /// Results a second, over the last five seconds.
+    pub per_second: f64,
+}
+
+/// Counts until the last sender is gone.
+pub fn start(predictions: broadcast::Receiver<Arc<Prediction>>) -> watch::Receiver<Tally> {
+    let (publish, tally) = watch::channel(Tally::default());
+    tokio::spawn(count(predictions, publish));
+    tally
+}
+
+async fn count(
+    mut predictions: broadcast::Receiver<Arc<Prediction>>,
+    publish: watch::Sender<Tally>,
+) {
+    let mut now = Tally::default();
+    let mut rate = Rate::default();
+    let mut tick = tokio::time::interval(Duration::from_secs(1));
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {
+                now.per_second = rate.mark(now.results, Instant::now());
+                publish.send_replace(now);
+            }
+            received = predictions.recv() => match received {
+                Ok(prediction) => {
+                    now.results += 1;
+                    now.dropped = prediction.dropped;
+                }
+                Err(RecvError::Lagged(missed)) => now.results += missed,
+                Err(RecvError::Closed) => return,
+            },
+        }
+    }
+}
+
+/// Marks of a rising count, of which the oldest is about [`SECONDS`] old.
+#[derive(Debug, Default)]
+struct Rate {
+    marks: VecDeque<(Instant, u64)>,
+}
+
+impl Rate {
+    /// Adds a mark; returns the mean rise a second since the oldest one.
+    fn mark(&mut self, count: u64, now: Instant) -> f64 {
+        self.marks.push_back((now, count));
+        if self.marks.len() > SECONDS + 1 {
+            self.marks.pop_front();
+        }
+        let (since, before) = self.marks[0];
+        let seconds = now.saturating_duration_since(since).as_secs_f64();
+        if seconds > 0.0 { (count - before) as f64 / seconds } else { 0.0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn rate_forgets_what_is_older_than_its_window() {
+        let (mut rate, start) = (Rate::default(), Instant::now());
+        let at = |second: u64| start + Duration::from_secs(second);
+        assert_eq!(rate.mark(0, at(0)), 0.0);
+        assert_eq!(rate.mark(15, at(1)), 15.0);
+        let rates: Vec<f64> = (2..10).map(|second| rate.mark(15, at(second))).collect();
+        assert_eq!(rates.last(), Some(&0.0));
+    }
+
+    proptest! {
+        #[test]
+        fn rate_stays_within_its_steps(steps in prop::collection::vec(0_u64..60, 1..40)) {
+            let (mut rate, start) = (Rate::default(), Instant::now());
+            let mut count = 0;
+            let highest = *steps.iter().max().unwrap_or(&0);
+            for (second, step) in (0_u64..).zip(&steps) {
+                count += step;
+                let mean = rate.mark(count, start + Duration::from_secs(second));
+                prop_assert!(mean >= 0.0 && mean <= highest as f64);
+                prop_assert!(rate.marks.len() <= SECONDS + 1);
+            }
+        }
+    }
+}
