@@ -90,7 +90,9 @@ pub enum FrameError {
         height: usize,
     },
     /// A plane is shorter than its size and stride say.
-    #[error("frame of {width}x{height}: the {plane} plane is too short or its stride is less than a row")]
+    #[error(
+        "frame of {width}x{height}: the {plane} plane is too short or its stride is less than a row"
+    )]
     Short {
         /// Pixels.
         width: usize,
@@ -143,7 +145,11 @@ impl<'a> Frame<'a> {
         Self::new(
             (width, height),
             Pixels::I420 { y, u, v, colour },
-            &[("Y", y, width, height), ("U", u, half_width, half_height), ("V", v, half_width, half_height)],
+            &[
+                ("Y", y, width, height),
+                ("U", u, half_width, half_height),
+                ("V", v, half_width, half_height),
+            ],
         )
     }
 
@@ -196,7 +202,13 @@ mod tests {
     #[test]
     fn odd_sides_round_chroma_up() {
         let (y, c) = ([0; 15], [0; 6]);
-        let planes = |c| [Plane { data: &y, stride: 5 }, Plane { data: c, stride: 3 }, Plane { data: &[0; 6], stride: 3 }];
+        let planes = |c| {
+            [
+                Plane { data: &y, stride: 5 },
+                Plane { data: c, stride: 3 },
+                Plane { data: &[0; 6], stride: 3 },
+            ]
+        };
         assert!(Frame::i420(5, 3, planes(&c), COLOUR).is_ok());
         let short = Frame::i420(5, 3, planes(&c[1..]), COLOUR).unwrap_err();
         assert_eq!(short, FrameError::Short { width: 5, height: 3, plane: "U" });

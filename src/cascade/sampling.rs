@@ -47,9 +47,7 @@ pub(super) fn sample(frame: &Frame<'_>, roi: &Roi, side: usize, border: Border, 
     let size = (frame.width() as i32, frame.height() as i32);
     let mut colours = match frame.pixels {
         Pixels::Rgb(_) => None,
-        Pixels::I420 { y, u, v, colour } => {
-            Some(Colours::new(size, y, [u, v], 1, colour))
-        }
+        Pixels::I420 { y, u, v, colour } => Some(Colours::new(size, y, [u, v], 1, colour)),
         Pixels::Nv12 { y, uv, colour } => {
             let v = Plane { data: uv.data.get(1..).unwrap_or_default(), ..uv };
             Some(Colours::new(size, y, [uv, v], 2, colour))
@@ -107,7 +105,12 @@ fn weights(x: i32, y: i32, subpixels: i32) -> [i32; 4] {
 }
 
 /// The four pixels around a position, `None` where the border is black.
-fn taps(x: i32, y: i32, (width, height): (i32, i32), border: Border) -> [Option<(usize, usize)>; 4] {
+fn taps(
+    x: i32,
+    y: i32,
+    (width, height): (i32, i32),
+    border: Border,
+) -> [Option<(usize, usize)>; 4] {
     let (x, y) = (x >> SUBPIXEL_BITS, y >> SUBPIXEL_BITS);
     [(x, y), (x + 1, y), (x, y + 1), (x + 1, y + 1)].map(|(x, y)| {
         let nearest = (x.clamp(0, width - 1), y.clamp(0, height - 1));
@@ -130,7 +133,8 @@ fn rgb_row(
         let weights = weights(x, y, SUBPIXELS);
         let mut sums = [WEIGHT / 2; 3];
         if inner.contains(&column) {
-            let start = (y >> SUBPIXEL_BITS) as usize * plane.stride + 3 * (x >> SUBPIXEL_BITS) as usize;
+            let start =
+                (y >> SUBPIXEL_BITS) as usize * plane.stride + 3 * (x >> SUBPIXEL_BITS) as usize;
             let top = &plane.data[start..start + 6];
             let bottom = &plane.data[start + plane.stride..start + plane.stride + 6];
             for channel in 0..3 {
@@ -223,7 +227,8 @@ impl<'a> Colours<'a> {
         let (left, top) = ((x >> CHROMA_BITS) as usize, (y >> CHROMA_BITS) as usize);
         let weights = weights(x, y, CHROMA_SUBPIXELS);
         for (plane, blended) in self.chroma.iter().zip(&mut self.blended[1..]) {
-            blended[column] = four(*plane, top * plane.stride + left * self.step, self.step, weights);
+            blended[column] =
+                four(*plane, top * plane.stride + left * self.step, self.step, weights);
         }
     }
 
@@ -313,3 +318,7 @@ impl ToRgb {
         .map(|value| value.clamp(0.0, 1.0))
     }
 }
+
+#[cfg(test)]
+#[path = "sampling_tests.rs"]
+mod tests;

@@ -62,8 +62,16 @@ impl HandModels {
             load(runtime, &folder.join(&pin.file), &pin.sha256, threads, inputs, outputs)
         };
         Ok(Self {
-            palm: one(&pins.palm, &[&[1, palm, palm, 3]], &[&[1, PALM_BOXES, PALM_BOX_VALUES], &[1, PALM_BOXES, 1]])?,
-            landmark: one(&pins.landmark, &[&[1, hand, hand, 3]], &[&[1, HAND_VALUES], &[1, 1], &[1, 1], &[1, HAND_VALUES]])?,
+            palm: one(
+                &pins.palm,
+                &[&[1, palm, palm, 3]],
+                &[&[1, PALM_BOXES, PALM_BOX_VALUES], &[1, PALM_BOXES, 1]],
+            )?,
+            landmark: one(
+                &pins.landmark,
+                &[&[1, hand, hand, 3]],
+                &[&[1, HAND_VALUES], &[1, 1], &[1, 1], &[1, HAND_VALUES]],
+            )?,
         })
     }
 }

@@ -61,7 +61,8 @@ pub struct Places {
 impl Places {
     /// This machine's.
     pub fn of_this_machine() -> Self {
-        let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let folder =
+            |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let cache = folder("XDG_CACHE_HOME").or_else(|| Some(folder("HOME")?.join(".cache")));
         Self {
             root: PathBuf::from("/"),
@@ -95,7 +96,10 @@ impl Places {
         let cache = |name: &str| self.cache.as_ref().map(|cache| cache.join(name));
         let places = match wanted {
             Wanted::Runtime => {
-                vec![Some(self.root.join("usr/lib/signpost/libLiteRt.so")), cache("litert/libLiteRt.so")]
+                vec![
+                    Some(self.root.join("usr/lib/signpost/libLiteRt.so")),
+                    cache("litert/libLiteRt.so"),
+                ]
             }
             Wanted::Hands => {
                 vec![Some(share.join("hands")), models.map(|m| m.join("hands")), cache("hands")]
@@ -137,7 +141,9 @@ mod tests {
     fn installed_comes_before_checkout_before_cache() {
         let folder = tempfile::tempdir().unwrap();
         let places = places(folder.path());
-        for place in ["cache/signpost/hands", "checkout/models/hands", "usr/share/signpost/models/hands"] {
+        for place in
+            ["cache/signpost/hands", "checkout/models/hands", "usr/share/signpost/models/hands"]
+        {
             touch(&folder.path().join(place).join("palm_detection_full.tflite"));
             assert_eq!(places.find(Wanted::Hands, None).unwrap(), folder.path().join(place));
         }
@@ -156,7 +162,8 @@ mod tests {
         let places = places(folder.path());
         touch(&folder.path().join("cache/signpost/litert/libLiteRt.so"));
         assert!(places.find(Wanted::Runtime, None).is_ok());
-        let error = places.find(Wanted::Runtime, Some(Path::new("none.so"))).unwrap_err().to_string();
+        let error =
+            places.find(Wanted::Runtime, Some(Path::new("none.so"))).unwrap_err().to_string();
         assert!(error.contains("looked in none.so;"), "{error}");
     }
 

@@ -8,9 +8,11 @@ use crate::runtime::{Interpreter, LiteRt, RuntimeError, TensorSpec};
 
 pub mod hands;
 pub mod locate;
+pub mod manifest;
 
 pub use hands::HandModels;
 pub use locate::{Places, Wanted};
+pub use manifest::{Bundle, Manifest};
 
 /// Largest model file that is read (64 MiB). The shipped ones have at most 6 MB; a larger
 /// one would not meet the memory budget of 200 MB and is most likely the wrong file.
@@ -20,7 +22,10 @@ const MAX_MODEL_BYTES: u64 = 64 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// No file or folder at any of the places.
-    #[error("{what}: not found; looked in {}; run ./dev to install it, or set {variable}", list(looked))]
+    #[error(
+        "{what}: not found; looked in {}; run ./dev to install it, or set {variable}",
+        list(looked)
+    )]
     NotFound {
         /// What was looked for, in the operator's words.
         what: &'static str,
@@ -172,7 +177,10 @@ mod tests {
     #[test]
     fn a_missing_file_is_named() {
         let error = read_checked(Path::new("none/m.tflite"), "").unwrap_err().to_string();
-        assert!(error.starts_with("model file none/m.tflite: cannot be read (No such file"), "{error}");
+        assert!(
+            error.starts_with("model file none/m.tflite: cannot be read (No such file"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -245,12 +245,18 @@ impl Loader<'_> {
         let environment = self.environment()?;
         let model = self.model(&environment, &bytes)?;
         let options = self.options(threads)?;
-        let compiled = self.handle("preparing it to run", self.functions.destroy_compiled, |out| {
-            // SAFETY: three live objects of the right kinds and a place for the result.
-            unsafe {
-                (self.functions.create_compiled)(environment.pointer, model.pointer, options.pointer, out)
-            }
-        })?;
+        let compiled =
+            self.handle("preparing it to run", self.functions.destroy_compiled, |out| {
+                // SAFETY: three live objects of the right kinds and a place for the result.
+                unsafe {
+                    (self.functions.create_compiled)(
+                        environment.pointer,
+                        model.pointer,
+                        options.pointer,
+                        out,
+                    )
+                }
+            })?;
         let signature = self.borrowed("reading its signature", |out| {
             // SAFETY: a live model; the index is checked by the callee.
             unsafe { (self.functions.signature)(model.pointer, SIGNATURE, out) }
@@ -302,14 +308,21 @@ impl Loader<'_> {
             unsafe { (self.functions.create_options)(out) }
         })?;
         // SAFETY: a live options object and a value of the header's bit set.
-        self.check(step, unsafe { (self.functions.set_accelerators)(options.pointer, ACCELERATOR_CPU) })?;
+        self.check(step, unsafe {
+            (self.functions.set_accelerators)(options.pointer, ACCELERATOR_CPU)
+        })?;
         let payload = CString::new(format!("num_threads = {threads}\n"))
             .expect("a number has no zero byte")
             .into_raw();
         let opaque = self.handle(step, self.functions.destroy_opaque, |out| {
             // SAFETY: a literal name; the payload is handed over together with its destructor.
             unsafe {
-                (self.functions.create_opaque)(c"xnnpack".as_ptr(), payload.cast(), free_payload, out)
+                (self.functions.create_opaque)(
+                    c"xnnpack".as_ptr(),
+                    payload.cast(),
+                    free_payload,
+                    out,
+                )
             }
         })?;
         // SAFETY: two live objects; on success the first owns the second.
@@ -342,10 +355,13 @@ impl Loader<'_> {
                 // SAFETY: the live compiled model; the indices exist.
                 unsafe { requirements(compiled.pointer, SIGNATURE, index, out) }
             })?;
-            let buffer = self.handle("reserving its memory", self.functions.destroy_buffer, |out| {
-                // SAFETY: live objects; the type is read during the call only.
-                unsafe { (self.functions.create_buffer)(environment.pointer, &kind, needs, out) }
-            })?;
+            let buffer =
+                self.handle("reserving its memory", self.functions.destroy_buffer, |out| {
+                    // SAFETY: live objects; the type is read during the call only.
+                    unsafe {
+                        (self.functions.create_buffer)(environment.pointer, &kind, needs, out)
+                    }
+                })?;
             side.specs.push(spec);
             side.pointers.push(buffer.pointer);
             side._buffers.push(buffer);

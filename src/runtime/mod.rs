@@ -99,7 +99,9 @@ pub enum RuntimeError {
         symbol: String,
     },
     /// The library loads but computes wrongly.
-    #[error("runtime library: self-test gave {found:?}, expected {expected:?}; reinstall it with ./dev")]
+    #[error(
+        "runtime library: self-test gave {found:?}, expected {expected:?}; reinstall it with ./dev"
+    )]
     SelfTest {
         /// What the tiny model answered.
         found: Vec<f32>,
@@ -117,7 +119,9 @@ pub enum RuntimeError {
         reason: String,
     },
     /// The model has a tensor that this program cannot feed.
-    #[error("model {model}: tensor {tensor} {problem}; only float32 tensors of fixed shape can be run")]
+    #[error(
+        "model {model}: tensor {tensor} {problem}; only float32 tensors of fixed shape can be run"
+    )]
     Tensor {
         /// The model's name as its loader gave it.
         model: String,

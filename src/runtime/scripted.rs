@@ -37,7 +37,12 @@ impl Interpreter for Scripted {
 
     fn run(&mut self, inputs: &[&[f32]], outputs: &mut [&mut [f32]]) -> Result<(), RuntimeError> {
         check_lengths(&self.name, "input", &self.inputs, inputs.iter().map(|slice| slice.len()))?;
-        check_lengths(&self.name, "output", &self.outputs, outputs.iter().map(|slice| slice.len()))?;
+        check_lengths(
+            &self.name,
+            "output",
+            &self.outputs,
+            outputs.iter().map(|slice| slice.len()),
+        )?;
         for output in outputs.iter_mut() {
             output.fill(0.0);
         }

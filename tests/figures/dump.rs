@@ -2,7 +2,10 @@
 //!
 //!     cargo bench --bench dump > our-landmarks.jsonl
 
-#![allow(clippy::unwrap_used, reason = "a program of the tests: a panic with the place is the report")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a program of the tests: a panic with the place is the report"
+)]
 
 mod common;
 

@@ -7,7 +7,10 @@
 //! The second form takes the photographs as libjpeg decodes them, as MediaPipe got them:
 //! decoders differ by up to 4 codes, and that alone costs 0.002 palm lengths.
 
-#![allow(clippy::unwrap_used, reason = "a program of the tests: a panic with the place is the report")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a program of the tests: a panic with the place is the report"
+)]
 
 mod common;
 

@@ -1,7 +1,10 @@
 //! What the figure programs share: the data folder, photographs, references, models.
 
 #![allow(dead_code, reason = "each program uses a part of it")]
-#![allow(clippy::unwrap_used, reason = "a program of the tests: a panic with the place is the report")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a program of the tests: a panic with the place is the report"
+)]
 
 use std::path::{Path, PathBuf};
 
