@@ -147,3 +147,6 @@ fn add(candidates: &mut Vec<Roi>, roi: Roi) {
     candidates.retain(|earlier| earlier.overlap(&roi) <= SAME_HAND);
     candidates.push(roi);
 }
+
+#[cfg(test)]
+mod tests;

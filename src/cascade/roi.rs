@@ -128,3 +128,123 @@ fn bounds(points: &[Point]) -> (Point, Point) {
         ([low[0].min(x), low[1].min(y)], [high[0].max(x), high[1].max(y)])
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::f64::consts::FRAC_PI_4;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn close(a: f64, b: f64) -> bool {
+        (a - b).abs() < 1e-6
+    }
+
+    /// An upright hand of about 100 pixels, fingers spread.
+    fn hand() -> [Point; POINTS] {
+        std::array::from_fn(|index| match index {
+            0 => [0.0, 0.0],
+            _ => {
+                let (finger, joint) = ((index - 1) / 4, (index - 1) % 4);
+                [finger as f64 * 12.0 - 24.0, -40.0 - joint as f64 * 20.0]
+            }
+        })
+    }
+
+    #[test]
+    fn rotation_counts_from_fingers_up_clockwise() {
+        assert!(close(rotation([0.0, 0.0], [0.0, -5.0]), 0.0));
+        assert!(close(rotation([0.0, 0.0], [5.0, 0.0]), FRAC_PI_2));
+        assert!(close(rotation([0.0, 0.0], [-5.0, 0.0]), -FRAC_PI_2));
+        assert!(close(rotation([0.0, 0.0], [5.0, -5.0]), FRAC_PI_4));
+        assert!(close(rotation([0.0, 0.0], [0.0, 5.0]).abs(), PI));
+    }
+
+    #[test]
+    fn an_upright_palm_gives_a_square_that_reaches_to_the_fingers() {
+        let roi = Roi::from_palm([100.0, 200.0], [160.0, 250.0], [130.0, 250.0], [130.0, 200.0]);
+        // Half its height of 50 up; 2.6 times the longer side of 60.
+        assert_eq!(roi, Roi { cx: 130.0, cy: 200.0, size: 156.0, theta: 0.0 });
+    }
+
+    #[test]
+    fn an_upright_hand_is_boxed_by_its_stable_points() {
+        let roi = Roi::from_landmarks(&hand());
+        // Of joints 1, 2, 3 of the thumb and 5, 6 ... of the fingers the box is -24..24 wide
+        // and -80..0 high; it moves up by a tenth of its height and doubles.
+        assert!(close(roi.size, 160.0), "{roi:?}");
+        assert!((roi.cx).abs() < 12.0 && (roi.cy + 48.0).abs() < 12.0, "{roi:?}");
+    }
+
+    #[test]
+    fn degenerate_regions_are_not_usable() {
+        let good = Roi { cx: 320.0, cy: 240.0, size: 200.0, theta: 1.0 };
+        assert!(good.is_usable(640, 480));
+        let bad = [
+            Roi { size: 0.0, ..good },
+            Roi { size: -5.0, ..good },
+            Roi { size: f64::NAN, ..good },
+            Roi { size: f64::INFINITY, ..good },
+            Roi { size: 3000.0, ..good },
+            Roi { cx: f64::NAN, ..good },
+            Roi { cx: 900.0, ..good },
+            Roi { cy: -201.0, ..good },
+            Roi { theta: f64::NAN, ..good },
+        ];
+        for roi in bad {
+            assert!(!roi.is_usable(640, 480), "{roi:?}");
+        }
+    }
+
+    #[test]
+    fn a_hand_of_one_point_is_no_region() {
+        assert!(!Roi::from_landmarks(&[[50.0, 50.0]; POINTS]).is_usable(640, 480));
+    }
+
+    #[test]
+    fn overlap_ignores_rotation() {
+        let a = Roi { cx: 0.0, cy: 0.0, size: 2.0, theta: 0.0 };
+        assert!(close(a.overlap(&Roi { theta: 1.0, ..a }), 1.0));
+        assert!(close(a.overlap(&Roi { cx: 1.0, ..a }), 1.0 / 3.0));
+        assert!(close(a.overlap(&Roi { cx: 5.0, ..a }), 0.0));
+        assert_eq!(Roi { size: 0.0, ..a }.overlap(&Roi { size: 0.0, ..a }), 0.0);
+    }
+
+    proptest! {
+        #[test]
+        fn the_region_turns_moves_and_grows_with_the_hand(
+            turn in -3.0..3.0f64, dx in -500.0..500.0f64, dy in -500.0..500.0f64, scale in 0.5..4.0f64,
+        ) {
+            let place = |[x, y]: Point| -> Point {
+                let (sin, cos) = turn.sin_cos();
+                [dx + scale * (x * cos - y * sin), dy + scale * (x * sin + y * cos)]
+            };
+            let upright = Roi::from_landmarks(&hand());
+            let turned = Roi::from_landmarks(&hand().map(place));
+            let centre = place([upright.cx, upright.cy]);
+            // Not exact: the box's first centre is that of the axis-aligned box.
+            prop_assert!((turned.theta - upright.theta - turn).sin().abs() < 1e-9);
+            prop_assert!((turned.size - scale * upright.size).abs() < 1e-6);
+            prop_assert!((turned.cx - centre[0]).abs() < 1e-6);
+            prop_assert!((turned.cy - centre[1]).abs() < 1e-6);
+        }
+
+        #[test]
+        fn angles_stay_within_half_a_turn(points in prop::array::uniform4(-1e4..1e4f64)) {
+            let [a, b, c, d] = points;
+            let theta = rotation([a, b], [c, d]);
+            prop_assert!((-PI..PI).contains(&theta), "{}", theta);
+        }
+
+        #[test]
+        fn overlap_is_a_share_and_has_no_order(
+            a in prop::array::uniform3(0.0..50.0f64), b in prop::array::uniform3(0.0..50.0f64),
+        ) {
+            let roi = |[cx, cy, size]: [f64; 3]| Roi { cx, cy, size, theta: 0.0 };
+            let overlap = roi(a).overlap(&roi(b));
+            prop_assert!((0.0..=1.0 + 1e-9).contains(&overlap));
+            prop_assert!(close(overlap, roi(b).overlap(&roi(a))));
+        }
+    }
+}

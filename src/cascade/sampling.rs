@@ -318,3 +318,7 @@ impl ToRgb {
         .map(|value| value.clamp(0.0, 1.0))
     }
 }
+
+#[cfg(test)]
+#[path = "sampling_tests.rs"]
+mod tests;

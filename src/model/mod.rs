@@ -8,9 +8,11 @@ use crate::runtime::{Interpreter, LiteRt, RuntimeError, TensorSpec};
 
 pub mod hands;
 pub mod locate;
+pub mod manifest;
 
 pub use hands::HandModels;
 pub use locate::{Places, Wanted};
+pub use manifest::{Bundle, Manifest};
 
 /// Largest model file that is read (64 MiB). The shipped ones have at most 6 MB; a larger
 /// one would not meet the memory budget of 200 MB and is most likely the wrong file.

@@ -1,0 +1,208 @@
+//! Tests of the sampling: against a slow model that follows the rules to the letter.
+
+#![allow(clippy::unwrap_used, reason = "a panic is a test's failure")]
+
+use proptest::prelude::*;
+
+use super::*;
+
+const WIDTH: usize = 22;
+const HEIGHT: usize = 17;
+const SIDE: usize = 12;
+const VIDEO: Colour = Colour { matrix: Matrix::Bt601, range: Range::Limited, siting: Siting::Left };
+
+/// OpenCV's fixed-point bilinear sampling, one pixel at a time.
+fn slow_rgb(rgb: &[u8], roi: &Roi, border: Border) -> Vec<f32> {
+    let mut out = Vec::new();
+    for (row, column) in (0..SIDE * SIDE).map(|index| (index / SIDE, index % SIDE)) {
+        let fraction = |index: usize| index as f64 / SIDE as f64 - 0.5;
+        let [x, y] = roi.to_image(fraction(column), fraction(row));
+        let (x, y) = ((32.0 * x).round_ties_even() as i64, (32.0 * y).round_ties_even() as i64);
+        for channel in 0..3 {
+            let tap = |dx: i64, dy: i64| {
+                let (tx, ty) = (x.div_euclid(32) + dx, y.div_euclid(32) + dy);
+                let nearest = (tx.clamp(0, WIDTH as i64 - 1), ty.clamp(0, HEIGHT as i64 - 1));
+                if border == Border::Black && nearest != (tx, ty) {
+                    return 0;
+                }
+                i64::from(rgb[(nearest.1 as usize * WIDTH + nearest.0 as usize) * 3 + channel])
+            };
+            let (fx, fy) = (x.rem_euclid(32), y.rem_euclid(32));
+            let top = tap(0, 0) * (32 - fx) + tap(1, 0) * fx;
+            let bottom = tap(0, 1) * (32 - fx) + tap(1, 1) * fx;
+            let code = (top * (32 - fy) + bottom * fy + 512) >> 10;
+            out.push(code as f32 / 255.0);
+        }
+    }
+    out
+}
+
+fn fast(frame: &Frame<'_>, roi: &Roi, border: Border) -> Vec<f32> {
+    let mut out = vec![f32::NAN; SIDE * SIDE * 3];
+    sample(frame, roi, SIDE, border, &mut out);
+    out
+}
+
+fn plane(data: &[u8], stride: usize) -> Plane<'_> {
+    Plane { data, stride }
+}
+
+fn rois() -> impl Strategy<Value = Roi> {
+    (-30.0..50.0, -30.0..50.0, 0.5..60.0, -3.2..3.2).prop_map(|(cx, cy, size, theta)| Roi {
+        cx,
+        cy,
+        size,
+        theta,
+    })
+}
+
+fn borders() -> impl Strategy<Value = Border> {
+    prop_oneof![Just(Border::Black), Just(Border::Nearest)]
+}
+
+fn bytes(length: usize) -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(any::<u8>(), length)
+}
+
+const CHROMA: usize = WIDTH.div_ceil(2) * HEIGHT.div_ceil(2);
+
+proptest! {
+    #[test]
+    fn rgb_follows_opencv_to_the_bit(
+        rgb in bytes(WIDTH * HEIGHT * 3), roi in rois(), border in borders(),
+    ) {
+        let frame = Frame::rgb(WIDTH, HEIGHT, plane(&rgb, WIDTH * 3)).unwrap();
+        prop_assert_eq!(fast(&frame, &roi, border), slow_rgb(&rgb, &roi, border));
+    }
+
+    #[test]
+    fn nv12_and_i420_are_the_same_picture(
+        y in bytes(WIDTH * HEIGHT), u in bytes(CHROMA), v in bytes(CHROMA),
+        roi in rois(), border in borders(),
+    ) {
+        let half = WIDTH.div_ceil(2);
+        let uv: Vec<u8> = u.iter().zip(&v).flat_map(|(&u, &v)| [u, v]).collect();
+        let planes = [plane(&y, WIDTH), plane(&u, half), plane(&v, half)];
+        let i420 = Frame::i420(WIDTH, HEIGHT, planes, VIDEO).unwrap();
+        let nv12 = Frame::nv12(WIDTH, HEIGHT, [plane(&y, WIDTH), plane(&uv, 2 * half)], VIDEO).unwrap();
+        prop_assert_eq!(fast(&i420, &roi, border), fast(&nv12, &roi, border));
+    }
+
+    #[test]
+    fn one_colour_stays_that_colour_wherever_it_is_looked_at(
+        code in 16u8..=235, roi in rois(),
+    ) {
+        let (y, c) = ([code; WIDTH * HEIGHT], [128; CHROMA]);
+        let half = WIDTH.div_ceil(2);
+        let frame =
+            Frame::i420(WIDTH, HEIGHT, [plane(&y, WIDTH), plane(&c, half), plane(&c, half)], VIDEO)
+                .unwrap();
+        let expected = (f32::from(code) - 16.0) / 219.0;
+        for value in fast(&frame, &roi, Border::Nearest) {
+            prop_assert!((value - expected).abs() < 1e-4, "{} {}", value, expected);
+        }
+    }
+
+    #[test]
+    fn edges_and_middle_agree(
+        y in bytes(WIDTH * HEIGHT), u in bytes(CHROMA), v in bytes(CHROMA), roi in rois(),
+    ) {
+        // The fast way through the middle must give what the careful one gives there.
+        let half = WIDTH.div_ceil(2);
+        let size = (WIDTH as i32, HEIGHT as i32);
+        let chroma = [plane(&u, half), plane(&v, half)];
+        let mut colours = Colours::new(size, plane(&y, WIDTH), chroma, 1, VIDEO);
+        let (mut xs, mut ys) = ([0; SIDE], [0; SIDE]);
+        for row in 0..SIDE {
+            positions(&roi, SIDE, row, &mut xs, &mut ys);
+            for column in interior(&xs, &ys, 1, (size.0 - 3, size.1 - 3)) {
+                colours.inside(column, xs[column], ys[column]);
+                let inside = [0, 1, 2].map(|plane: usize| colours.blended[plane][column]);
+                colours.outside(column, xs[column], ys[column], Border::Black);
+                let outside = [0, 1, 2].map(|plane: usize| colours.blended[plane][column]);
+                prop_assert_eq!(inside[0], outside[0]);
+                // Chroma rounds down once more there: at most 1024 of 4096 to a code.
+                prop_assert!((inside[1] - outside[1]).abs() < 1024, "{:?} {:?}", inside, outside);
+                prop_assert!((inside[2] - outside[2]).abs() < 1024, "{:?} {:?}", inside, outside);
+            }
+        }
+    }
+
+    #[test]
+    fn rounding_is_to_the_nearest_and_halves_to_even(value in -1e9..1e9f64) {
+        prop_assert_eq!(round(value), value.round_ties_even() as i32);
+        prop_assert_eq!(round(value.trunc() + 0.5), (value.trunc() + 0.5).round_ties_even() as i32);
+    }
+}
+
+/// Codes of R'G'B' 0..1 by the definition of the standards.
+fn codes([r, g, b]: [f64; 3], colour: Colour) -> [u8; 3] {
+    let (kr, kb) = match colour.matrix {
+        Matrix::Bt601 => (0.299, 0.114),
+        Matrix::Bt709 => (0.2126, 0.0722),
+    };
+    let luma = kr * r + (1.0 - kr - kb) * g + kb * b;
+    let chroma = [(b - luma) / (2.0 - 2.0 * kb), (r - luma) / (2.0 - 2.0 * kr)];
+    match colour.range {
+        Range::Limited => {
+            [16.0 + 219.0 * luma, 128.0 + 224.0 * chroma[0], 128.0 + 224.0 * chroma[1]]
+        }
+        Range::Full => [255.0 * luma, 128.0 + 255.0 * chroma[0], 128.0 + 255.0 * chroma[1]],
+    }
+    .map(|code| code.round().clamp(0.0, 255.0) as u8)
+}
+
+#[test]
+fn colours_come_back_from_every_matrix_and_range() {
+    let roi = Roi { cx: 11.0, cy: 8.0, size: 6.0, theta: 0.3 };
+    let colours = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [0.9, 0.7, 0.55], [0.0; 3]];
+    for matrix in [Matrix::Bt601, Matrix::Bt709] {
+        for range in [Range::Limited, Range::Full] {
+            for rgb in colours {
+                let colour = Colour { matrix, range, siting: Siting::Centre };
+                let [y, u, v] = codes(rgb, colour);
+                let (y, u, v) = ([y; WIDTH * HEIGHT], [u; CHROMA], [v; CHROMA]);
+                let half = WIDTH.div_ceil(2);
+                let planes = [plane(&y, WIDTH), plane(&u, half), plane(&v, half)];
+                let frame = Frame::i420(WIDTH, HEIGHT, planes, colour).unwrap();
+                for pixel in fast(&frame, &roi, Border::Black).chunks(3) {
+                    for channel in 0..3 {
+                        let apart = f64::from(pixel[channel]) - rgb[channel];
+                        assert!(apart.abs() < 0.01, "{colour:?} {rgb:?} {pixel:?}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn beyond_the_frame_is_black_for_palms() {
+    let (y, c) = ([235; WIDTH * HEIGHT], [200; CHROMA]);
+    let half = WIDTH.div_ceil(2);
+    let planes = [plane(&y, WIDTH), plane(&c, half), plane(&c, half)];
+    let frame = Frame::i420(WIDTH, HEIGHT, planes, VIDEO).unwrap();
+    let roi = Roi { cx: -40.0, cy: 8.0, size: 12.0, theta: 0.0 };
+    assert!(fast(&frame, &roi, Border::Black).iter().all(|value| value.abs() < 1e-4));
+    assert!(fast(&frame, &roi, Border::Nearest).iter().any(|value| *value > 0.5));
+}
+
+#[test]
+fn chroma_lies_where_its_siting_says() {
+    // Red difference rises by 8 codes a chroma sample, so by 4 a luma pixel.
+    let half = WIDTH.div_ceil(2);
+    let (y, u) = ([128; WIDTH * HEIGHT], [128; CHROMA]);
+    let v: Vec<u8> = (0..CHROMA).map(|index| (100 + 4 * (index % half)) as u8).collect();
+    let red = |siting| {
+        let planes = [plane(&y, WIDTH), plane(&u, half), plane(&v, half)];
+        let frame = Frame::i420(WIDTH, HEIGHT, planes, Colour { siting, ..VIDEO }).unwrap();
+        // Column 0 of 12 lies at 10 - 6/2 = 7 exactly.
+        let roi = Roi { cx: 10.0, cy: 8.0, size: 6.0, theta: 0.0 };
+        let red = fast(&frame, &roi, Border::Nearest)[0];
+        // Back to the code: R = (Y - 16) / 219 + 1.402 (V - 128) / 224.
+        128.0 + (red - 112.0 / 219.0) * 224.0 / 1.402
+    };
+    // On the left luma pixel: sample 3.5. Between two: half a luma pixel, a quarter sample, less.
+    assert!((red(Siting::Left) - 114.0).abs() < 0.05, "{}", red(Siting::Left));
+    assert!((red(Siting::Centre) - 113.0).abs() < 0.05, "{}", red(Siting::Centre));
+}
