@@ -1,0 +1,96 @@
+// The live page on loopback, without login: what a newcomer sees after ./dev run.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { behaved, seesLandmarks, seesMovingPicture, seesTranscript } from "./sights.mjs";
+import { Signpost } from "./signpost.mjs";
+import { launch, Viewer } from "./viewer.mjs";
+
+let browser;
+let signpost;
+
+before(async () => {
+    browser = await launch();
+    signpost = await Signpost.start(["--open", "--source", "demo", "--listen", "127.0.0.1:0"]);
+});
+
+after(async () => {
+    await browser?.close();
+    await signpost?.stop();
+});
+
+test("a viewer sees the picture move, landmarks, the sign and HELLO WORLD", async () => {
+    const viewer = await Viewer.open(browser, signpost.url);
+    await seesMovingPicture(viewer);
+    await seesLandmarks(viewer);
+    await seesTranscript(viewer, "HELLO WORLD");
+    const sign = viewer.page.locator("#sign");
+    await viewer.page.waitForFunction(() => /^[A-Z]$/.test(document.getElementById("sign").textContent));
+    assert.equal(await sign.isVisible(), true);
+    assert.match(await viewer.page.locator("#chip-text").textContent(), /demo clip/);
+    behaved(viewer, signpost.url);
+    await viewer.close();
+});
+
+test("two viewers at once both see picture and predictions", async () => {
+    const viewers = await Promise.all([Viewer.open(browser, signpost.url), Viewer.open(browser, signpost.url)]);
+    for (const viewer of viewers) {
+        await seesMovingPicture(viewer);
+        await seesLandmarks(viewer);
+    }
+    const [first, second] = await Promise.all(viewers.map((viewer) => viewer.stats()));
+    assert.notEqual(first.session, second.session);
+    await Promise.all(viewers.map((viewer) => viewer.close()));
+});
+
+test("predictions name frames that are shown, and lie on them", async () => {
+    const viewer = await Viewer.open(browser, signpost.url);
+    await viewer.until("stats.hits + stats.misses > 60");
+    const early = await viewer.stats();
+    await viewer.until(`stats.hits + stats.misses > ${early.hits + early.misses + 60}`);
+    const late = await viewer.stats();
+    const [hits, misses] = [late.hits - early.hits, late.misses - early.misses];
+    // How many are in time depends on the machine; that none would be is a fault.
+    assert.ok(hits > misses, `${hits} predictions were there with their frame, ${misses} came later`);
+    assert.ok(late.delay_ms > 0 && late.delay_ms <= 150, `the picture is held ${late.delay_ms} ms`);
+    await viewer.close();
+});
+
+test("lowest latency draws the newest prediction and tells its age", async () => {
+    const viewer = await Viewer.open(browser, signpost.url);
+    await viewer.until("stats.hits > 10");
+    await viewer.page.getByLabel("Lowest latency").check();
+    await viewer.until("stats.delay_ms === 0 && stats.age_ms > 0");
+    await viewer.page.waitForFunction(() => /behind/.test(document.getElementById("detail-overlay").textContent));
+    await viewer.page.getByLabel("Lowest latency").uncheck();
+    await viewer.until("stats.delay_ms > 0");
+    await viewer.close();
+});
+
+test("landmarks can be hidden", async () => {
+    const viewer = await Viewer.open(browser, signpost.url);
+    await seesLandmarks(viewer);
+    await viewer.page.getByLabel("Hand landmarks").uncheck();
+    await viewer.until(`stats.frames > ${(await viewer.stats()).frames + 10}`);
+    assert.equal((await viewer.drawing()).share, 0);
+    await viewer.close();
+});
+
+test("the transcript can be cleared and goes on growing", async () => {
+    const viewer = await Viewer.open(browser, signpost.url);
+    await seesTranscript(viewer, "HELLO WORLD");
+    await viewer.page.getByRole("button", { name: "Clear" }).click();
+    await viewer.until("stats.transcript.length < 4");
+    await viewer.until("stats.transcript.length >= 4");
+    await viewer.close();
+});
+
+test("a phone shows the page without scrolling sideways, in light and in dark", async () => {
+    for (const colorScheme of ["light", "dark"]) {
+        const viewer = await Viewer.open(browser, signpost.url, { viewport: { width: 360, height: 740 }, colorScheme });
+        await viewer.until("stats.phase === 'live'");
+        assert.equal(await viewer.page.evaluate(() => document.documentElement.scrollWidth), 360);
+        await viewer.close();
+    }
+});

@@ -1,0 +1,71 @@
+// The real release binary, started and ended by a test.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+/** Loading the models and the first picture take a few seconds on a busy machine. */
+const START_LIMIT_MS = 60_000;
+const END_LIMIT_MS = 10_000;
+/** Lines of the log that are kept to explain a failure. */
+const KEPT_LINES = 200;
+
+export const binary =
+    process.env.SIGNPOST_BINARY ?? fileURLToPath(new URL("../../target/release/signpost", import.meta.url));
+
+export class Signpost {
+    #process;
+    log = [];
+
+    /**
+     * Starts `signpost run ARGS` and waits until it listens. `env` is added to
+     * the environment; `within` is a command in front of it, such as nsenter.
+     */
+    static async start(args, { env = {}, within = [] } = {}) {
+        const signpost = new Signpost();
+        const [program, ...rest] = [...within, binary, "run", ...args];
+        const child = spawn(program, rest, {
+            env: { ...process.env, ...env },
+            stdio: ["ignore", "pipe", "pipe"],
+        });
+        signpost.#process = child;
+        createInterface({ input: child.stderr }).on("line", (line) => {
+            signpost.log.push(line);
+            if (signpost.log.length > KEPT_LINES) signpost.log.shift();
+        });
+        signpost.url = await signpost.#listening();
+        return signpost;
+    }
+
+    get pid() {
+        return this.#process.pid;
+    }
+
+    /** Ends the program; resolves when it is gone, with its exit code. */
+    async stop() {
+        const child = this.#process;
+        if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
+        const gone = once(child, "exit");
+        child.kill("SIGTERM");
+        const limit = setTimeout(() => child.kill("SIGKILL"), END_LIMIT_MS);
+        const [code] = await gone;
+        clearTimeout(limit);
+        return code;
+    }
+
+    /** The first line on standard output is `listening http://ADDR:PORT/`. */
+    async #listening() {
+        const lines = createInterface({ input: this.#process.stdout });
+        const limit = setTimeout(() => this.#process.kill("SIGKILL"), START_LIMIT_MS);
+        const [line] = await Promise.race([
+            once(lines, "line"),
+            once(this.#process, "error").then(([error]) => [`${error.message}: build it first: ./dev test does`]),
+            once(this.#process, "close").then(() => ["it ended before it listened"]),
+        ]);
+        clearTimeout(limit);
+        const [, url] = /^listening (http:\/\/\S+\/)$/.exec(line) ?? [];
+        if (url) return url;
+        throw new Error(`signpost run: ${line}\n${this.log.join("\n")}`);
+    }
+}
