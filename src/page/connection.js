@@ -5,7 +5,7 @@
 
 import { request, Refused, Unreachable } from "./api.js";
 
-/** Only with configured ICE servers is it worth waiting for addresses of our own. */
+/** A relay that has not answered by then is not there. */
 const GATHERING_LIMIT_MS = 5000;
 /** Three of the server's keepalives, which come every 5 s. */
 const SILENCE_LIMIT_MS = 15000;
@@ -36,7 +36,6 @@ export class Connection {
     #ended = false;
     #heardAt;
     #watch;
-    #session;
 
     /**
      * `on` holds the callbacks: `answered(answer)`, `track(stream, receiver)`,
@@ -47,7 +46,7 @@ export class Connection {
     }
 
     /** Makes the offer. `session`: the id of a session to go on with, if there is one. */
-    async open({ iceServers = [], session } = {}) {
+    async open({ iceServers, session }) {
         if (typeof RTCPeerConnection === "undefined") {
             this.#end(new Ending("noWebRtc"));
             return;
@@ -56,27 +55,17 @@ export class Connection {
             const peer = this.#prepare(iceServers);
             await peer.setLocalDescription();
             // The device names its own addresses, so an offer without ours connects,
-            // and the picture comes a gathering earlier.
-            if (iceServers.length > 0) await gathered(peer);
+            // and the picture comes a gathering earlier. Only a relay must be named:
+            // the device's own relay lets nobody in whom it does not know.
+            if (iceServers.some(isRelay)) await relayGathered(peer);
             const { sdp } = peer.localDescription;
             const answer = await request("POST", "/api/v1/webrtc/offer", { type: "offer", sdp, session });
             if (this.#ended) return;
-            this.#session = answer.session;
             this.#on.answered(answer);
             await peer.setRemoteDescription({ type: "answer", sdp: answer.sdp });
         } catch (error) {
             this.#end(Ending.of(error));
         }
-    }
-
-    /** The session that this connection belongs to, once the device has answered. */
-    get session() {
-        return this.#session;
-    }
-
-    /** Figures of the browser's own, or nothing when it has ended. */
-    async report() {
-        return this.#ended ? undefined : this.#peer.getStats();
     }
 
     /** Sends a command; false if the channel is not open. */
@@ -147,16 +136,17 @@ export class Connection {
     }
 }
 
-function gathered(peer) {
+function isRelay({ urls }) {
+    return [urls].flat().some((url) => url.startsWith("turn"));
+}
+
+function relayGathered(peer) {
     return new Promise((resolve) => {
-        const done = () => {
+        const limit = setTimeout(resolve, GATHERING_LIMIT_MS);
+        peer.addEventListener("icecandidate", ({ candidate }) => {
+            if (candidate !== null && candidate.type !== "relay") return;
             clearTimeout(limit);
             resolve();
-        };
-        const limit = setTimeout(done, GATHERING_LIMIT_MS);
-        peer.addEventListener("icegatheringstatechange", () => {
-            if (peer.iceGatheringState === "complete") done();
         });
-        if (peer.iceGatheringState === "complete") done();
     });
 }

@@ -32,9 +32,13 @@ let told;
 let offeredAt;
 let offerToPicture_ms;
 
-function connect() {
+/** STUN and TURN servers, asked for once: in most networks there are none. */
+let iceServers;
+
+async function connect() {
     showProblem(undefined);
     status.phase = "connecting";
+    iceServers ??= await askIceServers();
     offeredAt = performance.now();
     offerToPicture_ms = undefined;
     connection?.close();
@@ -56,7 +60,15 @@ function connect() {
         command() {}, // Notices and renditions: nothing sends them yet.
         ended: onEnd,
     });
-    connection.open({ session });
+    connection.open({ iceServers: iceServers ?? [], session });
+}
+
+async function askIceServers() {
+    try {
+        return (await request("GET", "/api/v1/ice-servers")).iceServers;
+    } catch {
+        return undefined; // The offer that follows will tell what is wrong.
+    }
 }
 
 function onFrame(now, held_ms) {
@@ -103,6 +115,7 @@ async function askStatus() {
     try {
         const answer = await request("GET", "/api/v1/status");
         showCamera(answer.cameras?.[0]);
+        status.recognition = answer.recognition;
         at("log-out").hidden = !answer.login;
     } catch (error) {
         if (error instanceof Refused && error.status === 401) location.replace("/login");

@@ -34,6 +34,7 @@ export class Status {
     #frames = new Rate();
     #results = new Rate();
     #camera;
+    #recognition;
     #captureToResult_ms;
     #held_ms;
     #dropped = 0;
@@ -53,6 +54,11 @@ export class Status {
     set camera(camera) {
         this.#camera = camera;
         this.#showChip();
+    }
+
+    /** What the device says of its recognition. */
+    set recognition(recognition) {
+        this.#recognition = recognition;
     }
 
     frame(now, held_ms) {
@@ -86,11 +92,18 @@ export class Status {
         put("picture", camera.width && words.size(camera.width, camera.height));
         put("encoder", [camera.encoder, camera.encoder_reason].filter(Boolean).join(": "));
         put("shown", live && words.framesShown(figures.fps));
-        put("recognition", live && words.resultsASecond(figures.results_per_s, figures.dropped));
+        put("recognition", this.#recognitionInWords(live, figures));
         put("result-time", live && inMilliseconds(figures.capture_to_result_ms));
         put("picture-delay", live && inMilliseconds(figures.held_ms));
         put("overlay", live && overlay);
         this.#showChip();
+    }
+
+    #recognitionInWords(live, { results_per_s, dropped }) {
+        const { state, reason } = this.#recognition ?? {};
+        if (state === "failed") return words.recognitionFailed(reason);
+        if (state === "starting") return words.recognitionStarts;
+        return live && words.resultsASecond(results_per_s, dropped);
     }
 
     #showChip() {

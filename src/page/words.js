@@ -23,6 +23,8 @@ export const words = {
     encoder: "Encoder",
     shown: "Shown",
     recognition: "Recognition",
+    recognitionStarts: "loading the model",
+    recognitionFailed: (reason) => (reason ? `not running: ${reason}` : "not running"),
     resultTime: "Result after",
     pictureDelay: "Picture held",
     overlay: "Landmarks",
