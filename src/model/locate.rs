@@ -1,7 +1,8 @@
 //! Where the runtime library, the hand models and the bundle lie.
 //!
-//! What the configuration names is taken as it is. Otherwise the installed places come first,
-//! then the checkout that the binary stands in, then the cache folder that `./dev` fills.
+//! What the configuration names is taken as it is. Only its default, the installed place, is
+//! where a search starts: then comes the checkout that the binary stands in, then the cache
+//! folder that `./dev` fills.
 
 use std::path::{Path, PathBuf};
 
@@ -71,15 +72,16 @@ impl Places {
         }
     }
 
-    /// Finds a thing: at `configured` alone if that is given, else at the first place that has it.
+    /// Finds a thing: at `configured` alone, or, if that is the installed place, at the first
+    /// place that has it.
     ///
     /// # Errors
     /// [`ModelError::NotFound`] with every place that was tried.
-    pub fn find(&self, wanted: Wanted, configured: Option<&Path>) -> Result<PathBuf, ModelError> {
-        let looked = match configured {
-            Some(path) => vec![path.to_owned()],
-            None => self.candidates(wanted),
-        };
+    pub fn find(&self, wanted: Wanted, configured: &Path) -> Result<PathBuf, ModelError> {
+        let mut looked = self.candidates(wanted);
+        if looked.first().is_none_or(|installed| installed != configured) {
+            looked = vec![configured.to_owned()];
+        }
         match looked.iter().find(|path| wanted.is_at(path)) {
             Some(path) => Ok(path.clone()),
             None => Err(ModelError::NotFound {
@@ -129,6 +131,10 @@ mod tests {
         std::fs::write(path, "").unwrap();
     }
 
+    fn installed(places: &Places, wanted: Wanted) -> PathBuf {
+        places.candidates(wanted)[0].clone()
+    }
+
     fn places(root: &Path) -> Places {
         Places {
             root: root.to_owned(),
@@ -145,7 +151,10 @@ mod tests {
             ["cache/signpost/hands", "checkout/models/hands", "usr/share/signpost/models/hands"]
         {
             touch(&folder.path().join(place).join("palm_detection_full.tflite"));
-            assert_eq!(places.find(Wanted::Hands, None).unwrap(), folder.path().join(place));
+            assert_eq!(
+                places.find(Wanted::Hands, &installed(&places, Wanted::Hands)).unwrap(),
+                folder.path().join(place)
+            );
         }
     }
 
@@ -153,7 +162,8 @@ mod tests {
     fn a_folder_without_its_files_is_passed_over() {
         let folder = tempfile::tempdir().unwrap();
         touch(&folder.path().join("checkout/models/hands/manifest.toml"));
-        assert!(places(folder.path()).find(Wanted::Hands, None).is_err());
+        let places = places(folder.path());
+        assert!(places.find(Wanted::Hands, &installed(&places, Wanted::Hands)).is_err());
     }
 
     #[test]
@@ -168,9 +178,24 @@ mod tests {
     }
 
     #[test]
+    fn the_configuration_starts_at_the_installed_places() {
+        let model = crate::config::read(&[], Path::new("/")).unwrap().model;
+        let places = Places { root: "/".into(), ..Places::default() };
+        let defaults = [
+            (Wanted::Runtime, model.runtime),
+            (Wanted::Hands, model.hands),
+            (Wanted::Bundle, model.bundle),
+        ];
+        for (wanted, default) in defaults {
+            assert_eq!(installed(&places, wanted), default);
+        }
+    }
+
+    #[test]
     fn the_error_names_the_places_and_the_way_out() {
-        let error = Places { root: "/r".into(), ..Places::default() }
-            .find(Wanted::Bundle, None)
+        let places = Places { root: "/r".into(), ..Places::default() };
+        let error = places
+            .find(Wanted::Bundle, &installed(&places, Wanted::Bundle))
             .unwrap_err()
             .to_string();
         assert_eq!(

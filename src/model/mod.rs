@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::config;
 use crate::runtime::{Interpreter, LiteRt, RuntimeError, TensorSpec};
 
 pub mod hands;
@@ -84,6 +85,37 @@ pub enum ModelError {
 
 fn list(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// Everything that recognition runs, loaded and checked.
+pub struct Models {
+    /// MediaPipe's pair.
+    pub hands: HandModels,
+    /// The bundle's model.
+    pub classifier: Box<dyn Interpreter>,
+    /// What the classifier's outputs mean.
+    pub bundle: Bundle,
+}
+
+impl Models {
+    /// Finds and loads the runtime and all models, each with so many threads. Blocks for
+    /// about 0.2 s.
+    ///
+    /// # Errors
+    /// [`ModelError`] for the first thing that is missing, damaged or does not fit.
+    pub fn load(
+        places: &Places,
+        settings: &config::Model,
+        threads: usize,
+    ) -> Result<Self, ModelError> {
+        let runtime = LiteRt::open(&places.find(Wanted::Runtime, &settings.runtime)?)?;
+        let folder = places.find(Wanted::Bundle, &settings.bundle)?;
+        let bundle = Bundle::open(&folder)?;
+        let classifier = bundle.load(&runtime, threads)?;
+        let folder = places.find(Wanted::Hands, &settings.hands)?;
+        let hands = HandModels::load(&runtime, &folder, threads)?;
+        Ok(Self { hands, classifier, bundle })
+    }
 }
 
 /// Reads a model file and checks it against its manifest's sum. Damaged files can still

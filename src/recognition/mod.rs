@@ -1,14 +1,19 @@
-//! Flow A from landmarks to captions, in reading order: the window of recent
-//! results, the tensor made from it, the state machine that commits signs,
-//! and the text they add up to. Pure: time, pictures and the interpreter come
-//! from outside.
+//! Flow A from frames to captions, in reading order: the view of a video
+//! frame, the window of recent results, the tensor made from it, the state
+//! machine that commits signs, the text they add up to, and the chain of them
+//! all with what it says about a frame. Window, tensor, stabiliser and
+//! transcript are pure: time, pictures and the interpreter come from outside.
 
+pub mod chain;
 pub mod normalise;
+pub mod picture;
 mod prediction;
+mod settings;
 pub mod stabiliser;
 mod status;
 pub mod transcript;
 pub mod window;
 
+pub use chain::{Chain, Reading};
 pub use prediction::{Hand, Handedness, Prediction, Timing};
 pub use status::Status;

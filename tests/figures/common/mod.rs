@@ -40,12 +40,23 @@ pub fn data() -> Option<PathBuf> {
     None
 }
 
+/// Where the models lie: the defaults with the environment on top.
+pub fn settings() -> signpost::config::Model {
+    match signpost::config::load(None, Vec::new()) {
+        Ok(config) => config.model,
+        Err(error) => {
+            eprintln!("{error}");
+            std::process::exit(3)
+        }
+    }
+}
+
 /// MediaPipe's models on one thread, following `max_hands`.
 pub fn cascade(max_hands: usize) -> Cascade {
     let places = Places::of_this_machine();
-    let variable = |name| std::env::var_os(name).map(PathBuf::from);
-    let library = places.find(Wanted::Runtime, variable("SIGNPOST_MODEL__RUNTIME").as_deref());
-    let hands = places.find(Wanted::Hands, variable("SIGNPOST_MODEL__HANDS").as_deref());
+    let settings = settings();
+    let library = places.find(Wanted::Runtime, &settings.runtime);
+    let hands = places.find(Wanted::Hands, &settings.hands);
     let stop = |error: &dyn std::fmt::Display| -> ! {
         eprintln!("{error}");
         std::process::exit(5)

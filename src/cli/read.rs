@@ -1,0 +1,157 @@
+//! `signpost read`: the whole recognition over a video file, as fast as it goes.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+use serde::Serialize;
+
+use super::ReadArgs;
+use super::clip::{Clip, ClipError};
+use super::exit::{Exit, Failure, OrExit};
+use crate::cascade::MAX_HANDS;
+use crate::config;
+use crate::model::{ModelError, Models, Places};
+use crate::recognition::{Chain, Hand, Reading};
+use crate::runtime::RuntimeError;
+
+/// One thread: the figures are CPU time, and a file's reader has no frame to be late for.
+const THREADS: usize = 1;
+
+/// One decoded frame in `--json`.
+#[derive(Serialize)]
+struct Line<'a> {
+    /// Position in the clip in seconds.
+    t: f64,
+    label: Option<char>,
+    score: f32,
+    committed: Option<char>,
+    hands: &'a [Hand],
+}
+
+/// The last line in `--json`.
+#[derive(Serialize)]
+struct Summary<'a> {
+    transcript: &'a str,
+    frames: u64,
+    cpu_s: f64,
+    wall_s: f64,
+}
+
+/// What reading a clip came to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outcome {
+    /// Everything that was committed.
+    pub transcript: String,
+    /// Frames read.
+    pub frames: u64,
+    /// CPU time of recognition alone, decoding left out.
+    pub cpu: Duration,
+}
+
+/// Why a clip was not read to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The clip.
+    #[error(transparent)]
+    Clip(#[from] ClipError),
+    /// A model refused a frame.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// Nobody takes the lines.
+    #[error("standard output: {0}")]
+    Output(#[from] io::Error),
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// A [`Failure`] with exit code 4 for the clip and 5 for the model. A clip that is cut off is
+/// read as far as it goes and printed before that.
+pub fn read(args: &ReadArgs, settings: &config::Model) -> Result<(), Failure> {
+    let start = Instant::now();
+    gstreamer::init().or_exit(Exit::Camera)?;
+    // First: a wrong path is told before any model is loaded.
+    let mut clip = Clip::open(&args.clip, args.fps).or_exit(Exit::Camera)?;
+    let mut chain = chain(settings, args.model.clone()).or_exit(Exit::Model)?;
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut outcome = Outcome::default();
+    let result = read_clip(&mut clip, &mut chain, &mut outcome, |at, reading| {
+        if !args.json {
+            return Ok(());
+        }
+        let Reading { label, score, committed, ref hands, .. } = *reading;
+        line(&mut out, &Line { t: seconds(at), label, score, committed, hands })
+    });
+    let written = if args.json {
+        let Outcome { ref transcript, frames, cpu } = outcome;
+        let (cpu_s, wall_s) = (seconds(cpu), seconds(start.elapsed()));
+        line(&mut out, &Summary { transcript, frames, cpu_s, wall_s })
+    } else if outcome.frames > 0 {
+        writeln!(out, "{}", outcome.transcript)
+    } else {
+        Ok(())
+    };
+    let written = written.and_then(|()| out.flush()).map_err(ReadError::from);
+    match result.and(written) {
+        Ok(()) => Ok(()),
+        Err(error @ ReadError::Runtime(_)) => Err(error).or_exit(Exit::Model),
+        Err(error) => Err(error).or_exit(Exit::Camera),
+    }
+}
+
+/// The whole recognition with the configured models on one thread; `bundle` replaces the
+/// configured one.
+///
+/// # Errors
+/// As [`Models::load`] and [`Chain::new`].
+pub fn chain(settings: &config::Model, bundle: Option<PathBuf>) -> Result<Chain, ModelError> {
+    let mut settings = settings.clone();
+    settings.bundle = bundle.unwrap_or(settings.bundle);
+    let models = Models::load(&Places::of_this_machine(), &settings, THREADS)?;
+    Chain::new(models, MAX_HANDS)
+}
+
+/// Reads `clip` to its end, telling `each` of every frame. What was read before an error
+/// stands in `outcome`.
+///
+/// # Errors
+/// [`ReadError`] of the clip, the models or `each`.
+pub fn read_clip(
+    clip: &mut Clip,
+    chain: &mut Chain,
+    outcome: &mut Outcome,
+    mut each: impl FnMut(Duration, &Reading) -> io::Result<()>,
+) -> Result<(), ReadError> {
+    let result = loop {
+        let picture = match clip.next() {
+            Ok(Some(picture)) => picture,
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error.into()),
+        };
+        let before = thread_cpu();
+        let reading = clip.view(&picture, |frame| chain.read(frame, picture.at))??;
+        outcome.cpu += thread_cpu().saturating_sub(before);
+        outcome.frames = clip.frames();
+        outcome.transcript.extend(reading.committed);
+        each(picture.at, &reading)?;
+    };
+    outcome.transcript.extend(chain.flush());
+    result
+}
+
+/// CPU time of this thread so far.
+fn thread_cpu() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
+}
+
+/// To a tenth of a millisecond.
+fn seconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e4).round() / 1e4
+}
+
+fn line(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, value)?;
+    out.write_all(b"\n")
+}

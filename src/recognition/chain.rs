@@ -1,0 +1,210 @@
+//! One frame in, one reading out: cascade, window, classifier, stabiliser, transcript.
+//!
+//! The owner (the live worker, or `signpost read`) holds it by value and feeds it one source's
+//! frames in order.
+
+use std::time::{Duration, Instant};
+
+use super::normalise::{Pose, Side, tensor};
+use super::prediction::{Hand, Handedness, Timing};
+use super::stabiliser::{Grip, Observation, Settings, Stabiliser};
+use super::transcript::Transcript;
+use super::window::{Fill, Shape, Window};
+use crate::cascade::{self, Cascade, Frame};
+use crate::model::{ModelError, Models, manifest};
+use crate::runtime::{Interpreter, RuntimeError};
+
+/// Labels told with a reading, best first.
+const TOP: usize = 5;
+
+/// What was read in one frame.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading {
+    /// Present sign, or `None` for no sign. While the window fills, the last one stands.
+    pub label: Option<char>,
+    /// Probability of `label`, or of "none", 0..1.
+    pub score: f32,
+    /// The sign or space that this frame committed.
+    pub committed: Option<char>,
+    /// The most probable labels, best first; empty without a new result.
+    pub top: Vec<(String, f32)>,
+    /// Hands in the picture, coordinates rounded to four decimals.
+    pub hands: Vec<Hand>,
+    /// Where the time went; `capture_to_result` is the owner's to fill in.
+    pub timing_ms: Timing,
+    /// How far apart frames come, when that is too slow for the model.
+    pub too_slow: Option<Duration>,
+}
+
+/// The whole recognition of one source.
+pub struct Chain {
+    cascade: Cascade,
+    classifier: Box<dyn Interpreter>,
+    letters: Vec<Option<char>>,
+    window: Window<Option<Pose>>,
+    period: Duration,
+    stabiliser: Stabiliser,
+    transcript: Transcript,
+    /// The classifier's output, in the order of `letters`.
+    scores: Vec<f32>,
+    /// The same with its letters, without "none".
+    by_letter: Vec<(char, f32)>,
+    label: Option<char>,
+    score: f32,
+    last_at: Option<Duration>,
+}
+
+impl Chain {
+    /// A chain that follows up to `max_hands` hands and reads the one tracked longest.
+    ///
+    /// # Errors
+    /// [`ModelError::Manifest`] if the bundle's window or stabiliser settings are not valid.
+    pub fn new(models: Models, max_hands: usize) -> Result<Self, ModelError> {
+        let Models { hands, classifier, bundle } = models;
+        let refuse =
+            |problems| ModelError::Manifest { path: bundle.folder.join(manifest::FILE), problems };
+        let asked = bundle.manifest.window;
+        let shape = Shape::new(asked.frames, asked.rate_hz)
+            .ok_or_else(|| refuse(vec![format!("window {asked:?} cannot be sampled")]))?;
+        let settings = Settings::from_table(&bundle.manifest.stabiliser).map_err(refuse)?;
+        Ok(Self {
+            cascade: Cascade::new(hands, max_hands),
+            classifier,
+            scores: vec![0.0; bundle.letters.len()],
+            by_letter: Vec::with_capacity(bundle.letters.len()),
+            letters: bundle.letters,
+            window: Window::new(shape),
+            period: shape.period,
+            stabiliser: Stabiliser::new(settings),
+            transcript: Transcript::new(),
+            label: None,
+            score: 0.0,
+            last_at: None,
+        })
+    }
+
+    /// Reads the frame taken at `at` (running time, or position in the clip). Blocks for the
+    /// whole inference, 8 to 20 ms on a PC.
+    ///
+    /// # Errors
+    /// [`RuntimeError`] if a model refuses; hands are forgotten and the next frame may be read.
+    pub fn read(&mut self, frame: &Frame<'_>, at: Duration) -> Result<Reading, RuntimeError> {
+        let mut timing_ms = Timing::default();
+        let start = Instant::now();
+        self.cascade.search(frame)?;
+        let searched = Instant::now();
+        timing_ms.detect = milliseconds(searched - start);
+        let hands = self.cascade.follow(frame)?;
+        let primary = hands.first().map(pose);
+        let hands = hands.iter().map(told).collect();
+        let followed = Instant::now();
+        timing_ms.landmarks = milliseconds(followed - searched);
+        let aspect = frame.height() as f32 / frame.width() as f32;
+        let fill = self.window.push(at, primary);
+        let fresh = self.classify(primary, aspect)?;
+        timing_ms.classify = milliseconds(followed.elapsed());
+        let committed = self.settle(at, primary, aspect, fresh);
+        let top = if fresh { self.top() } else { Vec::new() };
+        let (label, score) = (self.label, self.score);
+        let too_slow = match fill {
+            Fill::TooSlow { interval } => Some(interval),
+            Fill::Ready | Fill::Filling => None,
+        };
+        Ok(Reading { label, score, committed, top, hands, timing_ms, too_slow })
+    }
+
+    /// Ends the source: a sign that was held long enough is committed although it never
+    /// ended. The next frame starts anew.
+    pub fn flush(&mut self) -> Option<char> {
+        let at = self.last_at.take()? + self.period;
+        let committed = self.stabiliser.on(&Observation { at, hand: None, scores: &[] });
+        self.commit(committed);
+        self.cascade.forget();
+        self.window.restart();
+        committed
+    }
+
+    /// What was committed so far.
+    pub fn transcript(&self) -> &Transcript {
+        &self.transcript
+    }
+
+    /// Runs the classifier if there is a hand now and the window is full; says whether the
+    /// scores are new.
+    fn classify(&mut self, primary: Option<Pose>, aspect: f32) -> Result<bool, RuntimeError> {
+        if primary.is_none() {
+            // No hand is no sign: what the classifier would say about its past is not asked.
+            (self.label, self.score) = (None, 1.0);
+            return Ok(false);
+        }
+        let Some(window) = self.window.snapshot() else { return Ok(false) };
+        let window: Vec<Option<Pose>> = window.into_iter().copied().collect();
+        let input = tensor(&window, aspect);
+        self.classifier.run(&[&input], &mut [&mut self.scores])?;
+        let best = self.scores.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
+        if let Some((index, &score)) = best {
+            (self.label, self.score) = (self.letters[index], score);
+        }
+        Ok(true)
+    }
+
+    fn settle(
+        &mut self,
+        at: Duration,
+        primary: Option<Pose>,
+        aspect: f32,
+        fresh: bool,
+    ) -> Option<char> {
+        self.last_at = Some(at);
+        self.by_letter.clear();
+        if fresh {
+            let letters = self.letters.iter().zip(&self.scores);
+            self.by_letter.extend(letters.filter_map(|(letter, &score)| Some(((*letter)?, score))));
+        }
+        let hand = primary.map(|pose| Grip { wrist: pose.wrist(aspect), palm: pose.palm(aspect) });
+        let committed = self.stabiliser.on(&Observation { at, hand, scores: &self.by_letter });
+        self.commit(committed);
+        committed
+    }
+
+    fn commit(&mut self, committed: Option<char>) {
+        if let Some(sign) = committed {
+            self.transcript.push(sign);
+        }
+    }
+
+    fn top(&self) -> Vec<(String, f32)> {
+        let mut order: Vec<usize> = (0..self.scores.len()).collect();
+        order.sort_by(|a, b| self.scores[*b].total_cmp(&self.scores[*a]));
+        let name = |letter: Option<char>| letter.map_or(manifest::NONE.to_owned(), String::from);
+        let best = order.into_iter().take(TOP);
+        best.map(|index| (name(self.letters[index]), rounded(self.scores[index]))).collect()
+    }
+}
+
+fn pose(hand: &cascade::Hand) -> Pose {
+    let side = match hand.handedness {
+        cascade::Handedness::Left => Side::Left,
+        cascade::Handedness::Right => Side::Right,
+    };
+    Pose { landmarks: hand.landmarks, side, side_score: hand.handedness_score }
+}
+
+/// A hand as viewers and `read` are told of it.
+fn told(hand: &cascade::Hand) -> Hand {
+    let handedness = match hand.handedness {
+        cascade::Handedness::Left => Handedness::Left,
+        cascade::Handedness::Right => Handedness::Right,
+    };
+    let landmarks = hand.landmarks.map(|point| point.map(rounded));
+    Hand { handedness, score: rounded(hand.presence), landmarks }
+}
+
+/// To four decimals: a twentieth of a pixel at 640, and short in JSON.
+fn rounded(value: f32) -> f32 {
+    (value * 1e4).round() / 1e4
+}
+
+fn milliseconds(time: Duration) -> f32 {
+    time.as_secs_f32() * 1e3
+}
