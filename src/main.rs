@@ -1,2 +1,30 @@
 //! The `signpost` binary.
-fn main() {}
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use signpost::cli::exit::{Exit, Failure, OrExit as _};
+use signpost::cli::{Cli, Command, bench, log, read};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match command(&cli) {
+        Ok(()) => Exit::Done.into(),
+        Err(failure) => {
+            failure.tell();
+            failure.exit.into()
+        }
+    }
+}
+
+fn command(cli: &Cli) -> Result<(), Failure> {
+    let config = cli.load().or_exit(Exit::Configuration)?;
+    log::start(config.log);
+    match &cli.command {
+        Command::Read(args) => read::read(args, &config.model),
+        Command::Bench(args) => bench::bench(args, &config.model),
+        Command::Run(_) | Command::Check | Command::Password => {
+            Err(anyhow::anyhow!("this command is not wired yet")).or_exit(Exit::Usage)
+        }
+    }
+}

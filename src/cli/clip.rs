@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
-use gst_video::VideoFrameExt as _;
 use gstreamer as gst;
 use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
@@ -121,7 +120,8 @@ impl Clip {
         if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
             return Err(open("not a file".to_owned()));
         }
-        let element = |error: gst::glib::BoolError| ClipError::Element { reason: error.to_string() };
+        let element =
+            |error: gst::glib::BoolError| ClipError::Element { reason: error.to_string() };
         let (pipeline, sink) = build(path, fps).map_err(element)?;
         let bus = pipeline.bus().expect("a pipeline has a bus");
         let path = path.to_owned();
@@ -217,7 +217,9 @@ impl Clip {
         }
         let slack = SHORTER.max(self.longest / SHORTER_PARTS);
         match self.last + slack < self.longest {
-            true => Err(self.ended_by(format!("it should last {:.1} s", self.longest.as_secs_f64()))),
+            true => {
+                Err(self.ended_by(format!("it should last {:.1} s", self.longest.as_secs_f64())))
+            }
             false => Ok(()),
         }
     }
@@ -234,7 +236,7 @@ fn build(
     path: &Path,
     fps: Option<f64>,
 ) -> Result<(gst::Pipeline, gst_app::AppSink), gst::glib::BoolError> {
-    let make = |name: &str| gst::ElementFactory::make(name);
+    let make = |name: &'static str| gst::ElementFactory::make(name);
     let source = make("filesrc").property("location", path).build()?;
     let video = gst::Caps::builder("video/x-raw").any_features().build();
     let decoder =

@@ -1,8 +1,11 @@
 //! The command line: what can be asked, and how the program ends.
 
+pub mod bench;
+pub mod clip;
 pub mod exit;
 pub mod log;
 pub mod password;
+pub mod read;
 
 use std::path::PathBuf;
 
@@ -76,6 +79,9 @@ pub struct BenchArgs {
     /// The figures as JSON
     #[arg(long)]
     pub json: bool,
+    /// Video file to recognise, in place of the bundle's golden clip
+    #[arg(long, value_name = "FILE")]
+    pub clip: Option<PathBuf>,
 }
 
 fn frames_per_second(text: &str) -> Result<f64, String> {

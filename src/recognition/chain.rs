@@ -10,7 +10,7 @@ use super::prediction::{Hand, Handedness, Timing};
 use super::stabiliser::{Grip, Observation, Settings, Stabiliser};
 use super::transcript::Transcript;
 use super::window::{Fill, Shape, Window};
-use crate::cascade::{self, Cascade, Frame};
+use crate::cascade::{self, Cascade, Frame, Search};
 use crate::model::{ModelError, Models, manifest};
 use crate::runtime::{Interpreter, RuntimeError};
 
@@ -91,9 +91,11 @@ impl Chain {
     pub fn read(&mut self, frame: &Frame<'_>, at: Duration) -> Result<Reading, RuntimeError> {
         let mut timing_ms = Timing::default();
         let start = Instant::now();
-        self.cascade.search(frame)?;
+        let search = self.cascade.search(frame)?;
         let searched = Instant::now();
-        timing_ms.detect = milliseconds(searched - start);
+        if search == Search::Done {
+            timing_ms.detect = milliseconds(searched - start);
+        }
         let hands = self.cascade.follow(frame)?;
         let primary = hands.first().map(pose);
         let hands = hands.iter().map(told).collect();

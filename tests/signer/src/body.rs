@@ -67,12 +67,7 @@ impl Body {
     /// Puts flesh on a skeleton.
     #[must_use]
     pub fn new(build: &Build, skeleton: &Skeleton, view: &View) -> Self {
-        let mut b = Builder {
-            skeleton,
-            view,
-            girth: build.girth,
-            cones: Vec::with_capacity(32),
-        };
+        let mut b = Builder { skeleton, view, girth: build.girth, cones: Vec::with_capacity(32) };
         b.palm();
         let sleeve = b.arm();
         b.thumb();

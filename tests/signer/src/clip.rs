@@ -110,10 +110,8 @@ pub fn frames<E>(
     let stage = Stage::new(script.seed);
     for first in (0..performance.frames()).step_by(BATCH) {
         let last = (first + BATCH).min(performance.frames());
-        let batch: Vec<Vec<u8>> = (first..last)
-            .into_par_iter()
-            .map(|i| frame(&stage, performance, i))
-            .collect();
+        let batch: Vec<Vec<u8>> =
+            (first..last).into_par_iter().map(|i| frame(&stage, performance, i)).collect();
         batch.into_iter().try_for_each(&mut take)?;
     }
     Ok(())
@@ -159,11 +157,7 @@ impl Encoder {
         let Ok(pipeline) = element.downcast::<gst::Pipeline>() else {
             return Err(broken("its description is no pipeline"));
         };
-        let by_name = |name| {
-            pipeline
-                .by_name(name)
-                .ok_or_else(|| broken("an element is missing"))
-        };
+        let by_name = |name| pipeline.by_name(name).ok_or_else(|| broken("an element is missing"));
         by_name("file")?.set_property("location", path.to_string_lossy().as_ref());
         let Ok(source) = by_name("frames")?.downcast::<gst_app::AppSrc>() else {
             return Err(broken("its source is no appsrc"));
@@ -178,11 +172,7 @@ impl Encoder {
         source.set_format(gst::Format::Time);
         source.set_block(true);
         source.set_max_bytes(QUEUE);
-        let encoder = Self {
-            pipeline,
-            source,
-            pushed: std::cell::Cell::new(0),
-        };
+        let encoder = Self { pipeline, source, pushed: std::cell::Cell::new(0) };
         let started = encoder.pipeline.set_state(gst::State::Playing);
         started.map_err(|e| encoder.problem().unwrap_or_else(|| broken(e)))?;
         Ok(encoder)
@@ -190,10 +180,7 @@ impl Encoder {
 
     /// The first error on the bus, if there is one.
     fn problem(&self) -> Option<ClipError> {
-        let message = self
-            .pipeline
-            .bus()?
-            .pop_filtered(&[gst::MessageType::Error])?;
+        let message = self.pipeline.bus()?.pop_filtered(&[gst::MessageType::Error])?;
         match message.view() {
             gst::MessageView::Error(e) => Some(broken(e.error())),
             _ => None,
@@ -216,16 +203,9 @@ impl Encoder {
     /// Waits until the file is complete.
     fn finish(self) -> Result<(), ClipError> {
         self.source.end_of_stream().map_err(broken)?;
-        let bus = self
-            .pipeline
-            .bus()
-            .ok_or_else(|| broken("the pipeline has no bus"))?;
+        let bus = self.pipeline.bus().ok_or_else(|| broken("the pipeline has no bus"))?;
         let ends = [gst::MessageType::Eos, gst::MessageType::Error];
-        match bus
-            .timed_pop_filtered(None, &ends)
-            .as_ref()
-            .map(|m| m.view())
-        {
+        match bus.timed_pop_filtered(None, &ends).as_ref().map(|m| m.view()) {
             Some(gst::MessageView::Error(e)) => Err(broken(e.error())),
             _ => Ok(()),
         }

@@ -19,11 +19,7 @@ pub struct Variety {
 
 impl Default for Variety {
     fn default() -> Self {
-        Self {
-            build: 2.0,
-            joints: 12.0,
-            view: 22.0,
-        }
+        Self { build: 2.0, joints: 12.0, view: 22.0 }
     }
 }
 

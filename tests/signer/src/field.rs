@@ -177,22 +177,11 @@ mod tests {
     use crate::space::vec3;
 
     fn body(cones: Vec<Cone>) -> Body {
-        Body {
-            cones,
-            palm: 100.0,
-            frame: [Vec3::default(); 4],
-        }
+        Body { cones, palm: 100.0, frame: [Vec3::default(); 4] }
     }
 
     fn cone(a: Vec3, b: Vec3, ra: f32, rb: f32) -> Cone {
-        Cone {
-            a,
-            b,
-            ra,
-            rb,
-            part: Part::Tip(1),
-            inside: vec3(0.0, 0.0, 1.0),
-        }
+        Cone { a, b, ra, rb, part: Part::Tip(1), inside: vec3(0.0, 0.0, 1.0) }
     }
 
     #[test]
@@ -201,11 +190,7 @@ mod tests {
         let field = Field::new(&body(vec![c]));
         let mut dice = crate::dice::Dice::new(1, 1);
         for _ in 0..200 {
-            let p = vec3(
-                dice.within(-60.0, 140.0),
-                dice.within(-60.0, 80.0),
-                dice.about(60.0),
-            );
+            let p = vec3(dice.within(-60.0, 140.0), dice.within(-60.0, 80.0), dice.about(60.0));
             let swept = (0..=2000)
                 .map(|i| i as f32 / 2000.0)
                 .map(|t| (p - c.a.lerp(c.b, t)).len() - (c.ra + (c.rb - c.ra) * t))

@@ -75,11 +75,7 @@ impl Skeleton {
                 inside[at + 1] = palmar * cos - along * sin;
             }
         }
-        Self {
-            joints: joints.map(|p| axes.apply(p)),
-            inside: inside.map(|p| axes.apply(p)),
-            axes,
-        }
+        Self { joints: joints.map(|p| axes.apply(p)), inside: inside.map(|p| axes.apply(p)), axes }
     }
 }
 
@@ -144,12 +140,7 @@ mod tests {
     use crate::letters;
 
     fn view(side: Side) -> View {
-        View {
-            place: (320.0, 240.0),
-            palm: 110.0,
-            turn: Rotation::about(Vec3::default()),
-            side,
-        }
+        View { place: (320.0, 240.0), palm: 110.0, turn: Rotation::about(Vec3::default()), side }
     }
 
     #[test]

@@ -105,11 +105,7 @@ fn run(args: &Args) -> Result<(), ClipError> {
     let frames = (0..performance.frames()).map(|frame| Line {
         frame: Some(frame),
         sign: None,
-        hands: performance
-            .landmarks(frame)
-            .iter()
-            .map(|l| Hand::new(side, l))
-            .collect(),
+        hands: performance.landmarks(frame).iter().map(|l| Hand::new(side, l)).collect(),
     });
     clip::write_truth(&clip::Truth::new(&script, &performance), &args.out)?;
     lines(&args.out, frames)
@@ -119,21 +115,15 @@ fn poses(count: u64, seed: u64, side: Side) -> impl Iterator<Item = Line> {
     LETTERS.chars().flat_map(move |letter| {
         (0..count).map(move |i| {
             let l = example::landmarks(letter, seed + i, side, &Variety::default());
-            Line {
-                frame: None,
-                sign: Some(letter),
-                hands: vec![Hand::new(side, &l)],
-            }
+            Line { frame: None, sign: Some(letter), hands: vec![Hand::new(side, &l)] }
         })
     })
 }
 
 /// Four clips a seed: `i-<seed>`, `j-<seed>`, `d-<seed>` and `z-<seed>`.
 fn pairs(count: u64, seed: u64, side: Side, folder: &Path) -> Result<(), ClipError> {
-    std::fs::create_dir_all(folder).map_err(|source| ClipError::Write {
-        path: folder.into(),
-        source,
-    })?;
+    std::fs::create_dir_all(folder)
+        .map_err(|source| ClipError::Write { path: folder.into(), source })?;
     for seed in seed..seed + count {
         for (text, strokes, name) in [
             ("J", Strokes::LeftOut, "i"),
@@ -141,12 +131,7 @@ fn pairs(count: u64, seed: u64, side: Side, folder: &Path) -> Result<(), ClipErr
             ("Z", Strokes::LeftOut, "d"),
             ("Z", Strokes::Drawn, "z"),
         ] {
-            let script = Script {
-                text: text.into(),
-                seed,
-                side,
-                strokes,
-            };
+            let script = Script { text: text.into(), seed, side, strokes };
             clip::write(&script, &folder.join(format!("{name}-{seed}.mp4")))?;
         }
     }
@@ -154,10 +139,7 @@ fn pairs(count: u64, seed: u64, side: Side, folder: &Path) -> Result<(), ClipErr
 }
 
 fn lines(path: &Path, lines: impl Iterator<Item = Line>) -> Result<(), ClipError> {
-    let fail = |source| ClipError::Write {
-        path: path.into(),
-        source,
-    };
+    let fail = |source| ClipError::Write { path: path.into(), source };
     let mut out = BufWriter::new(std::fs::File::create(path).map_err(fail)?);
     for line in lines {
         serde_json::to_writer(&mut out, &line).map_err(|e| fail(e.into()))?;

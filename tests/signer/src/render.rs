@@ -35,10 +35,7 @@ struct Hit {
     cover: f32,
 }
 
-const MISS: Hit = Hit {
-    z: f32::NEG_INFINITY,
-    cover: 0.0,
-};
+const MISS: Hit = Hit { z: f32::NEG_INFINITY, cover: 0.0 };
 
 /// One frame in the making.
 struct Canvas {
@@ -53,20 +50,11 @@ impl Stage {
         let tones = (0..=TONES)
             .map(|i| {
                 let l = i as f32 / TONES as f32;
-                if l <= 0.003_130_8 {
-                    l * 12.92
-                } else {
-                    1.055 * l.powf(1.0 / 2.4) - 0.055
-                }
+                if l <= 0.003_130_8 { l * 12.92 } else { 1.055 * l.powf(1.0 / 2.4) - 0.055 }
             })
             .map(|v| v * 255.0)
             .collect();
-        Self {
-            room: backdrop::room(seed),
-            look: Look::new(seed),
-            tones,
-            noise: 2.0,
-        }
+        Self { room: backdrop::room(seed), look: Look::new(seed), tones, noise: 2.0 }
     }
 
     /// Draws a frame: 8-bit RGB rows, [`PICTURE`] in size. `grain` seeds the
@@ -77,10 +65,8 @@ impl Stage {
             return self.develop(&self.room, grain);
         };
         let field = Field::new(body);
-        let mut canvas = Canvas {
-            hits: vec![MISS; PICTURE.0 * PICTURE.1],
-            light: self.room.clone(),
-        };
+        let mut canvas =
+            Canvas { hits: vec![MISS; PICTURE.0 * PICTURE.1], light: self.room.clone() };
         let tiles = canvas.march(&field);
         for tile in &tiles {
             self.light(body, &field, tile, &mut canvas);
@@ -151,11 +137,7 @@ impl Canvas {
         let reach = TILE as f32 * 0.71 + 1.0 + field.softness();
         for y in (0..PICTURE.1).step_by(TILE) {
             for x in (0..PICTURE.0).step_by(TILE) {
-                let mut tile = Tile {
-                    x,
-                    y,
-                    cones: Vec::new(),
-                };
+                let mut tile = Tile { x, y, cones: Vec::new() };
                 let (mx, my) = tile.middle();
                 field.near(mx, my, reach, &mut tile.cones);
                 if tile.cones.is_empty() {
@@ -247,24 +229,13 @@ fn ray(field: &Field, cones: &[u8], (x, y): (usize, usize), start: f32, end: f32
     }
     // A ray that passes within a pixel shows part of the edge.
     let cover = (1.0 - nearest).clamp(0.0, 1.0);
-    if cover > 0.0 {
-        Hit {
-            z: nearest_z,
-            cover,
-        }
-    } else {
-        MISS
-    }
+    if cover > 0.0 { Hit { z: nearest_z, cover } } else { MISS }
 }
 
 /// The surface's normal, from four distances around the point.
 fn normal(field: &Field, cones: &[u8], p: Vec3) -> Vec3 {
-    const CORNERS: [Vec3; 4] = [
-        vec3(1.0, -1.0, -1.0),
-        vec3(-1.0, -1.0, 1.0),
-        vec3(-1.0, 1.0, -1.0),
-        vec3(1.0, 1.0, 1.0),
-    ];
+    const CORNERS: [Vec3; 4] =
+        [vec3(1.0, -1.0, -1.0), vec3(-1.0, -1.0, 1.0), vec3(-1.0, 1.0, -1.0), vec3(1.0, 1.0, 1.0)];
     CORNERS
         .iter()
         .map(|c| *c * field.distance(p + *c * 0.6, cones))

@@ -45,12 +45,7 @@ impl Look {
             skin,
             palm: skin.lerp(pale, 0.55),
             cloth: vec3(dice.unit(), dice.unit(), dice.unit()) * 0.25 + vec3(0.02, 0.02, 0.03),
-            lamp: vec3(
-                dice.about(0.9),
-                -dice.within(0.4, 0.9),
-                dice.within(0.7, 1.1),
-            )
-            .unit(),
+            lamp: vec3(dice.about(0.9), -dice.within(0.4, 0.9), dice.within(0.7, 1.1)).unit(),
             lamp_colour: vec3(1.0, dice.within(0.9, 1.0), dice.within(0.78, 0.98))
                 * dice.within(0.95, 1.25),
             ambient: dice.within(0.30, 0.45),
@@ -99,23 +94,14 @@ impl Look {
         let across = n.dot(axis.cross(c.inside).unit());
         let mut colour = self.skin.lerp(self.palm, smooth(-0.25, 0.45, inner));
         let mottle = cloud(along * 9.0 + 50.0, across * 2.0 + inner, layer ^ self.layer)
-            + 0.6
-                * cloud(
-                    along * 31.0,
-                    across * 6.0 + inner * 5.0,
-                    layer ^ self.layer ^ 7,
-                );
+            + 0.6 * cloud(along * 31.0, across * 6.0 + inner * 5.0, layer ^ self.layer ^ 7);
         colour = colour * (1.0 + 0.045 * mottle);
         let blood = match c.part {
             Part::Tip(_) => 0.16 * smooth(0.2, 1.0, t),
             Part::Palm => 0.05,
             _ => 0.06 * smooth(0.35, 0.0, t.min(1.0 - t)),
         };
-        colour = vec3(
-            colour.x,
-            colour.y * (1.0 - blood),
-            colour.z * (1.0 - 0.8 * blood),
-        );
+        colour = vec3(colour.x, colour.y * (1.0 - blood), colour.z * (1.0 - 0.8 * blood));
         colour = colour * (1.0 - self.creases(body, c, p, t, along, inner));
         let mut gloss = 0.035;
         if matches!(c.part, Part::Tip(_)) {

@@ -33,11 +33,7 @@ impl Vec3 {
     /// Vector product.
     #[must_use]
     pub fn cross(self, o: Self) -> Self {
-        vec3(
-            self.y * o.z - self.z * o.y,
-            self.z * o.x - self.x * o.z,
-            self.x * o.y - self.y * o.x,
-        )
+        vec3(self.y * o.z - self.z * o.y, self.z * o.x - self.x * o.z, self.x * o.y - self.y * o.x)
     }
 
     /// Length.
@@ -104,11 +100,7 @@ impl Rotation {
         let (angle, axis) = (v.len().to_radians(), v.unit());
         let (sin, cos) = angle.sin_cos();
         let turn = |p: Vec3| p * cos + axis.cross(p) * sin + axis * (axis.dot(p) * (1.0 - cos));
-        Self([
-            turn(vec3(1.0, 0.0, 0.0)),
-            turn(vec3(0.0, 1.0, 0.0)),
-            turn(vec3(0.0, 0.0, 1.0)),
-        ])
+        Self([turn(vec3(1.0, 0.0, 0.0)), turn(vec3(0.0, 1.0, 0.0)), turn(vec3(0.0, 0.0, 1.0))])
     }
 
     /// Turns a point.

@@ -63,10 +63,7 @@ impl Stroke {
             },
             Self::Z => {
                 let shift = along(&Z, min_jerk(t) * 0.4 + t * 0.6, 0.55);
-                Offset {
-                    shift,
-                    turn: vec3(-8.0 * shift.1, 0.0, -Z_LEAN * shift.0),
-                }
+                Offset { shift, turn: vec3(-8.0 * shift.1, 0.0, -Z_LEAN * shift.0) }
             }
         }
     }

@@ -277,15 +277,8 @@ fn words(text: &str) -> Result<Vec<Vec<char>>, TextError> {
     if let Some(odd) = upper.chars().find(|c| !c.is_ascii_uppercase() && *c != ' ') {
         return Err(TextError::NoSign(odd));
     }
-    let words: Vec<Vec<char>> = upper
-        .split_whitespace()
-        .map(|w| w.chars().collect())
-        .collect();
-    if words.is_empty() {
-        Err(TextError::Empty)
-    } else {
-        Ok(words)
-    }
+    let words: Vec<Vec<char>> = upper.split_whitespace().map(|w| w.chars().collect()).collect();
+    if words.is_empty() { Err(TextError::Empty) } else { Ok(words) }
 }
 
 impl Writer {
@@ -294,11 +287,7 @@ impl Writer {
     }
 
     fn push(&mut self, frames: usize, course: Course) {
-        self.beats.push(Beat {
-            first: self.now,
-            frames,
-            course,
-        });
+        self.beats.push(Beat { first: self.now, frames, course });
         self.now += frames;
     }
 
@@ -338,10 +327,7 @@ impl Writer {
         let start = Stroke::of(letter).map_or((0.0, 0.0), Stroke::start);
         Station {
             pose: letters::pose(letter).jitter(&mut self.dice, 4.0),
-            shift: (
-                start.0 + self.dice.about(0.09),
-                start.1 + self.dice.about(0.07),
-            ),
+            shift: (start.0 + self.dice.about(0.09), start.1 + self.dice.about(0.07)),
             turn: Vec3::default(),
         }
     }
@@ -421,12 +407,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn script(text: &str, seed: u64) -> Script {
-        Script {
-            text: text.into(),
-            seed,
-            side: Side::Right,
-            strokes: Strokes::Drawn,
-        }
+        Script { text: text.into(), seed, side: Side::Right, strokes: Strokes::Drawn }
     }
 
     fn play(text: &str, seed: u64) -> Performance {
@@ -445,11 +426,9 @@ mod tests {
     fn pairs_differ_by_their_strokes_alone() {
         for letter in ["J", "Z"] {
             let moving = play(letter, 5);
-            let still = Performance::new(&Script {
-                strokes: Strokes::LeftOut,
-                ..script(letter, 5)
-            })
-            .unwrap();
+            let still =
+                Performance::new(&Script { strokes: Strokes::LeftOut, ..script(letter, 5) })
+                    .unwrap();
             assert_eq!(moving.frames(), still.frames());
             let start = (moving.signs()[0].start_s * FPS as f64).round() as usize;
             assert_eq!(moving.landmarks(start), still.landmarks(start));
