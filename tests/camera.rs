@@ -16,7 +16,7 @@ use tokio::sync::watch;
 /// Longer than anything here takes on a busy machine; reaching it is a failure.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn start(source: config::Source, demo_clip: &Path) -> (Started, watch::Sender<()>) {
+fn start(source: config::Source, demo_clip: Option<&Path>) -> (Started, watch::Sender<()>) {
     gst::init().unwrap();
     let (stop, stopped) = watch::channel(());
     let camera = config::Camera {
@@ -28,7 +28,7 @@ fn start(source: config::Source, demo_clip: &Path) -> (Started, watch::Sender<()
         flip: config::Flip::None,
     };
     let encoder = Encoder::probe(None).unwrap();
-    let settings = Settings { camera, bitrate_kbps: 500, encoder, demo_clip: demo_clip.into() };
+    let settings = Settings { camera, bitrate_kbps: 500, encoder, demo_clip: demo_clip.map(PathBuf::from) };
     (Camera::start(settings, Clock::start(), stopped), stop)
 }
 
@@ -74,7 +74,7 @@ fn viewer() -> gstreamer_app::AppSrc {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn encodes_only_while_somebody_looks() {
-    let (mut started, stop) = start(config::Source::Test, Path::new(""));
+    let (mut started, stop) = start(config::Source::Test, None);
     next(&mut started.frames).await;
     let attachment = started.camera.rendition().attach(&viewer());
     while attachment.pushed() < 10 {
@@ -96,7 +96,7 @@ async fn encodes_only_while_somebody_looks() {
 async fn a_clip_loops_and_its_time_only_rises() {
     let folder = tempfile::tempdir().unwrap();
     let clip = short_clip(folder.path());
-    let (mut started, stop) = start(config::Source::File(clip), Path::new(""));
+    let (mut started, stop) = start(config::Source::File(clip), None);
     let first = next(&mut started.frames).await;
     let mut last = first.captured_at;
     let mut index = first.index;
@@ -121,7 +121,7 @@ async fn without_a_camera_the_demo_clip_is_shown_and_said() {
     }
     let folder = tempfile::tempdir().unwrap();
     let clip = short_clip(folder.path());
-    let (mut started, _stop) = start(config::Source::Auto, &clip);
+    let (mut started, _stop) = start(config::Source::Auto, Some(&clip));
     next(&mut started.frames).await;
     let mut status = started.camera.status();
     let live = status.wait_for(|status| matches!(status, Status::Live(_)));
@@ -133,7 +133,7 @@ async fn without_a_camera_the_demo_clip_is_shown_and_said() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_camera_says_what_to_do() {
-    let (started, _stop) = start(config::Source::V4l2("/dev/video97".into()), Path::new(""));
+    let (started, _stop) = start(config::Source::V4l2("/dev/video97".into()), None);
     let why = failure(&started).await;
     assert!(why.starts_with("camera /dev/video97: "), "{why}");
     assert!(why.contains("is it connected"), "{why}");
@@ -144,7 +144,7 @@ async fn a_file_that_is_no_video_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("notes.txt");
     std::fs::write(&path, "buy milk\n".repeat(100)).unwrap();
-    let (started, _stop) = start(config::Source::File(path), Path::new(""));
+    let (started, _stop) = start(config::Source::File(path), None);
     let why = failure(&started).await;
     assert!(why.contains("is it a video file"), "{why}");
 }
@@ -168,7 +168,7 @@ async fn a_network_camera_is_shown() {
     let thread = std::thread::spawn(move || serving.run());
 
     let url = format!("rtsp://127.0.0.1:{}/camera", server.bound_port());
-    let (mut started, stop) = start(config::Source::Rtsp(url), Path::new(""));
+    let (mut started, stop) = start(config::Source::Rtsp(url), None);
     let frame = next(&mut started.frames).await;
     assert_eq!((frame.info.width(), frame.info.height()), (640, 480));
     let attachment = started.camera.rendition().attach(&viewer());

@@ -10,6 +10,9 @@ pub enum Error {
     /// A clip that is to be played is not a file.
     #[error("clip {0} does not exist: check the path after file:")]
     NoClip(PathBuf),
+    /// There is no camera, and the model's bundle brings no clip to show instead.
+    #[error("no camera was found, and there is no demo clip: the model bundle is missing or brings none")]
+    NoDemo,
     /// No encoder of those we know encodes here.
     #[error("no H.264 encoder works on this device; tried {0}")]
     NoEncoder(String),
@@ -42,12 +45,6 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether trying again later cannot help.
-    #[must_use]
-    pub fn is_final(&self) -> bool {
-        matches!(self, Self::NoClip(_) | Self::NoEncoder(_) | Self::Build { .. })
-    }
-
     pub(super) fn build(words: &str, error: &gst::glib::Error) -> Self {
         Self::Build { words: words.into(), problem: missing_package(error.message()) }
     }

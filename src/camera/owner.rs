@@ -36,8 +36,8 @@ pub struct Settings {
     pub bitrate_kbps: u32,
     /// The encoder found by probing.
     pub encoder: Encoder,
-    /// The clip that is shown where there is no camera.
-    pub demo_clip: PathBuf,
+    /// The clip that is shown where there is no camera, if the model brings one.
+    pub demo_clip: Option<PathBuf>,
 }
 
 pub(super) struct Owner {
@@ -77,7 +77,7 @@ impl Owner {
     /// One life of a pipeline: `Ok` if it was told to stop.
     async fn attempt(&mut self) -> Result<(), Error> {
         let (camera, demo) = (self.settings.camera.clone(), self.settings.demo_clip.clone());
-        let chosen = blocking(move || source::choose(&camera, &demo)).await?;
+        let chosen = blocking(move || source::choose(&camera, demo.as_deref())).await?;
         let encoder = self.settings.encoder.description(self.settings.bitrate_kbps);
         let flip = direction(self.settings.camera.flip);
         let (pipeline, events) =

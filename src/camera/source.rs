@@ -32,15 +32,15 @@ pub(super) enum Pace {
 /// Decides what `camera` shows. Blocks while devices are listed (0.1 s).
 ///
 /// # Errors
-/// [`Error::NoClip`] where a clip to play is not there.
-pub(super) fn choose(camera: &config::Camera, demo_clip: &Path) -> Result<Chosen, Error> {
+/// [`Error::NoClip`], [`Error::NoDemo`] where a clip to play is not there.
+pub(super) fn choose(camera: &config::Camera, demo_clip: Option<&Path>) -> Result<Chosen, Error> {
     let live = |words: String, description| Chosen { words, description, pace: Pace::Device };
     Ok(match &camera.source {
         config::Source::Auto => match find_camera() {
             Some(found) => choose(&config::Camera { source: found, ..camera.clone() }, demo_clip)?,
-            None => clip(demo_clip, "demo clip (no camera was found)".into())?,
+            None => demo(demo_clip, "demo clip (no camera was found)")?,
         },
-        config::Source::Demo => clip(demo_clip, "demo clip".into())?,
+        config::Source::Demo => demo(demo_clip, "demo clip")?,
         config::Source::Test => {
             live("test picture".into(), sized(include_str!("../../pipelines/test.launch"), camera))
         }
@@ -59,6 +59,10 @@ pub(super) fn choose(camera: &config::Camera, demo_clip: &Path) -> Result<Chosen
             live(format!("network camera {}", without_password(url)), text)
         }
     })
+}
+
+fn demo(clip_path: Option<&Path>, words: &str) -> Result<Chosen, Error> {
+    clip(clip_path.ok_or(Error::NoDemo)?, words.into())
 }
 
 fn clip(path: &Path, words: String) -> Result<Chosen, Error> {

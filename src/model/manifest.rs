@@ -122,6 +122,11 @@ impl Bundle {
         }
     }
 
+    /// The clip whose text is known, if the bundle brings one.
+    pub fn golden_clip(&self) -> Option<PathBuf> {
+        self.manifest.golden.as_ref().map(|golden| self.folder.join(&golden.clip))
+    }
+
     /// Loads the model and checks it against the manifest.
     ///
     /// # Errors
