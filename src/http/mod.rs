@@ -15,6 +15,8 @@ mod router;
 mod server;
 mod status;
 mod tally;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -198,3 +198,80 @@ async fn converse(stream: TcpStream, peer: SocketAddr, router: Router, watcher: 
     // A client that goes away in mid-request is no event of ours.
     let _ = watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await;
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    async fn loopback() -> (Listeners, SocketAddr) {
+        let listeners = bind(&["127.0.0.1:0".parse().unwrap()]).await.unwrap();
+        let address = listeners.addresses()[0];
+        (listeners, address)
+    }
+
+    #[tokio::test]
+    async fn announcement_names_the_real_port() {
+        let free = ["127.0.0.1:0".parse().unwrap(), "[::1]:0".parse().unwrap()];
+        let listeners = bind(&free).await.unwrap();
+        let [v4, v6] = listeners.addresses()[..] else { panic!("two addresses") };
+        let (v4, v6) = (v4.port(), v6.port());
+        let expected = format!("listening http://127.0.0.1:{v4}/\nlistening http://[::1]:{v6}/\n");
+        assert_eq!(listeners.announcement(), expected);
+        assert!(v4 != 0 && v6 != 0);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_bound_says_what_to_do() {
+        let (_listeners, address) = loopback().await;
+        let told = bind(&[address]).await.unwrap_err().to_string();
+        assert!(told.starts_with(&format!("port {} is in use: ", address.port())), "{told}");
+        assert!(told.contains("--listen 127.0.0.1:0"), "{told}");
+        let foreign = bind(&["192.0.2.1:0".parse().unwrap()]).await.unwrap_err();
+        assert!(matches!(foreign, BindError::Foreign { .. }), "{foreign}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silent_and_slow_clients_are_let_go() {
+        let (listeners, address) = loopback().await;
+        let (_running, stop) = watch::channel(());
+        tokio::spawn(serve(listeners, Router::new(), stop));
+        for start in ["", "GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "] {
+            let mut client = TcpStream::connect(address).await.unwrap();
+            client.write_all(start.as_bytes()).await.unwrap();
+            let mut answer = Vec::new();
+            client.read_to_end(&mut answer).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn request_in_flight_is_answered_at_shutdown() {
+        let (listeners, address) = loopback().await;
+        let (entered, arrived) = oneshot::channel::<()>();
+        let (release, released) = oneshot::channel::<()>();
+        let once = Arc::new(std::sync::Mutex::new(Some((entered, released))));
+        let slow = get(async move || {
+            let (entered, released) = once.lock().unwrap().take().unwrap();
+            entered.send(()).unwrap();
+            released.await.unwrap();
+            "answered"
+        });
+        let (running, stop) = watch::channel(());
+        let served = tokio::spawn(serve(listeners, Router::new().route("/", slow), stop));
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        arrived.await.unwrap();
+        drop(running);
+        release.send(()).unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.ends_with("answered"), "{answer}");
+        served.await.unwrap();
+        assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");
+    }
+}

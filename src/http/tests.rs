@@ -1,0 +1,343 @@
+//! The routes behind their entrance, without sockets.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::Path;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::header::{
+    ALLOW, AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, LOCATION, ORIGIN, RETRY_AFTER, SET_COOKIE,
+    WWW_AUTHENTICATE,
+};
+use axum::http::{HeaderName, Method, Request, Response, StatusCode};
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+use super::access::password;
+use super::*;
+use crate::config::{self, Layer};
+
+const PASSWORD: &str = "correct horse";
+
+/// A server without cameras, and the senders that stand for its owners.
+struct Fixture {
+    router: Router,
+    recognition: watch::Sender<recognition::Status>,
+    predictions: broadcast::Sender<Arc<Prediction>>,
+    _state: tempfile::TempDir,
+}
+
+fn fixture(entry: Entry) -> Fixture {
+    let state = tempfile::tempdir().unwrap();
+    let hash = password::hash(PASSWORD).unwrap();
+    password::write(&state.path().join("password"), &hash).unwrap();
+    let config = Arc::new(configured(state.path()));
+    let access = Access::new(&config, entry).unwrap();
+    let running = recognition::Status::Running { model: "letters 1".into(), degraded: None };
+    let (recognition, status) = watch::channel(running);
+    let (predictions, _) = broadcast::channel(32);
+    let app = App::new(config, access, Vec::new(), &predictions, status, "door");
+    Fixture { router: router(app), recognition, predictions, _state: state }
+}
+
+fn configured(state: &Path) -> Config {
+    let text = "[http]\nallowed_origins = [\"https://wall.example\"]\n[ice]\nservers = \
+        [\"stun:s:1\", { urls = [\"turn:t:2\"], username = \"u\", credential = \"hunter2\" }]\n";
+    let file = Layer::File { name: "signpost.toml".into(), text: text.into() };
+    config::read(&[file], state).unwrap()
+}
+
+impl Fixture {
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(HeaderName, &str)],
+        body: impl Into<Body>,
+    ) -> Response<Body> {
+        let mut request = Request::builder().method(method).uri(path);
+        if !headers.iter().any(|(name, _)| name == HOST) {
+            request = request.header(HOST, "127.0.0.1:8080");
+        }
+        for (name, value) in headers {
+            request = request.header(name, *value);
+        }
+        let (peer, local) = ("127.0.0.1:40000".parse().unwrap(), "127.0.0.1:8080".parse().unwrap());
+        let request = request.extension(Ends { peer, local }).body(body.into()).unwrap();
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    async fn get(&self, path: &str) -> Response<Body> {
+        self.send(Method::GET, path, &[], Body::empty()).await
+    }
+
+    async fn log_in(&self, password: &str) -> Response<Body> {
+        let body = json!({ "password": password }).to_string();
+        self.send(Method::POST, "/api/v1/login", &[(CONTENT_TYPE, "application/json")], body).await
+    }
+}
+
+async fn text(response: Response<Body>) -> String {
+    let bytes = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+async fn body(response: Response<Body>) -> Value {
+    serde_json::from_str(&text(response).await).unwrap()
+}
+
+/// Asserts a complete problem of `status`.
+async fn problem(response: Response<Body>, status: u16) -> Value {
+    assert_eq!(response.status(), status);
+    assert_eq!(response.headers()[CONTENT_TYPE], problem::PROBLEM_JSON);
+    assert!(response.headers().contains_key("content-security-policy"));
+    let body = body(response).await;
+    assert_eq!(body["status"], status);
+    for key in ["title", "detail", "hint"] {
+        assert!(body[key].as_str().is_some_and(|text| !text.is_empty()), "{key} of {body}");
+    }
+    body
+}
+
+#[tokio::test]
+async fn every_documented_route_exists_and_no_other_method_of_it() {
+    let fixture = fixture(Entry::Free);
+    let document = body(fixture.get("/api/v1/openapi.json").await).await;
+    let mut documented = 0;
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        let concrete = path.replace("{id}", "0");
+        for method in ["get", "post", "put", "patch", "delete"] {
+            let sent = method.to_uppercase().parse().unwrap();
+            let response = fixture.send(sent, &concrete, &[], Body::empty()).await;
+            let exists = response.status() != StatusCode::METHOD_NOT_ALLOWED;
+            assert_eq!(exists, operations.get(method).is_some(), "{method} {path}");
+            documented += usize::from(exists);
+        }
+        let any = operations.as_object().unwrap().values().next().unwrap();
+        assert!(any["summary"].as_str().is_some(), "{path} says what it is");
+    }
+    assert!(documented >= 10, "{documented} operations");
+    let design = [
+        "/",
+        "/login",
+        "/healthz",
+        "/metrics",
+        "/api/v1/status",
+        "/api/v1/config",
+        "/api/v1/ice-servers",
+        "/api/v1/openapi.json",
+        "/api/v1/login",
+        "/api/v1/logout",
+    ];
+    for path in design {
+        assert!(document["paths"].get(path).is_some(), "{path} is documented");
+    }
+}
+
+#[tokio::test]
+async fn document_refers_to_nothing_that_is_missing() {
+    let document = serde_json::to_value(router::routes().into_openapi()).unwrap();
+    let written = document.to_string();
+    let mut found = 0;
+    for reference in written.split("\"$ref\":\"#").skip(1) {
+        let pointer = reference.split('"').next().unwrap();
+        assert!(document.pointer(pointer).is_some(), "{pointer}");
+        found += 1;
+    }
+    assert!(found > 0);
+}
+
+#[tokio::test]
+async fn nothing_but_the_way_in_is_open() {
+    let fixture = fixture(Entry::Password);
+    let document = router::routes().into_openapi();
+    for path in document.paths.paths.keys().map(String::as_str) {
+        let response = fixture.get(&path.replace("{id}", "0")).await;
+        match path {
+            "/healthz" | "/login" => assert_eq!(response.status(), 200, "{path}"),
+            "/api/v1/login" => drop(problem(response, 405).await),
+            "/" => {
+                assert_eq!(response.status(), 303);
+                assert_eq!(response.headers()[LOCATION], "/login");
+            }
+            _ => {
+                assert_eq!(response.headers()[WWW_AUTHENTICATE], "Bearer", "{path}");
+                problem(response, 401).await;
+            }
+        }
+    }
+    for asset in pages::ASSETS {
+        let open = asset.reader == pages::Reader::Anybody;
+        let status = fixture.get(asset.path).await.status();
+        assert_eq!(status, if open { 200 } else { 401 }, "{}", asset.path);
+    }
+    problem(fixture.get("/nowhere").await, 401).await;
+    for path in ["//", "/login/", "/healthz/x", "/API/v1/login", "/page/../", "/%6cogin"] {
+        problem(fixture.get(path).await, 401).await;
+    }
+}
+
+#[tokio::test]
+async fn password_opens_by_cookie_and_by_token_until_logout() {
+    let fixture = fixture(Entry::Password);
+    problem(fixture.log_in("wrong horse").await, 401).await;
+    let response = fixture.log_in(PASSWORD).await;
+    assert_eq!(response.status(), 200);
+    let cookie = response.headers()[SET_COOKIE].to_str().unwrap().to_owned();
+    for part in ["; HttpOnly", "; SameSite=Strict", "; Path=/", "; Max-Age=604800"] {
+        assert!(cookie.contains(part), "{cookie}");
+    }
+    let cookie = cookie.split(';').next().unwrap().to_owned();
+    let answer = body(response).await;
+    let bearer = format!("Bearer {}", answer["token"].as_str().unwrap());
+    for (header, value) in [(COOKIE, &cookie), (AUTHORIZATION, &bearer)] {
+        let shown = [(header, value.as_str())];
+        for path in ["/", "/metrics", "/api/v1/status", "/page/live.js"] {
+            let response = fixture.send(Method::GET, path, &shown, Body::empty()).await;
+            assert_eq!(response.status(), 200, "{path} with {}", shown[0].0);
+        }
+        let login = fixture.send(Method::GET, "/login", &shown, Body::empty()).await;
+        assert_eq!(login.headers()[LOCATION], "/");
+    }
+    let shown = [(COOKIE, cookie.as_str())];
+    let out = fixture.send(Method::POST, "/api/v1/logout", &shown, Body::empty()).await;
+    assert!(out.headers()[SET_COOKIE].to_str().unwrap().contains("Max-Age=0"));
+    for shown in [(COOKIE, cookie.as_str()), (AUTHORIZATION, bearer.as_str())] {
+        problem(fixture.send(Method::GET, "/api/v1/status", &[shown], "").await, 401).await;
+    }
+}
+
+#[tokio::test]
+async fn sixth_wrong_password_in_a_row_has_to_wait() {
+    let fixture = fixture(Entry::Password);
+    for _ in 0..5 {
+        problem(fixture.log_in("wrong horse").await, 401).await;
+    }
+    let response = fixture.log_in(PASSWORD).await;
+    let wait: u64 = response.headers()[RETRY_AFTER].to_str().unwrap().parse().unwrap();
+    assert!((1..=60).contains(&wait), "{wait}");
+    problem(response, 429).await;
+}
+
+#[tokio::test]
+async fn foreign_hosts_and_origins_are_refused_before_anything_else() {
+    let fixture = fixture(Entry::Free);
+    let evil = [(HOST, "evil.example:8080")];
+    for path in ["/", "/login", "/healthz", "/nowhere", "/api/v1/status"] {
+        problem(fixture.send(Method::GET, path, &evil, Body::empty()).await, 403).await;
+    }
+    let foreign = [(ORIGIN, "http://evil.example"), (CONTENT_TYPE, "application/json")];
+    let post = fixture.send(Method::POST, "/api/v1/login", &foreign, r#"{"password":"x"}"#);
+    problem(post.await, 403).await;
+    let own = [(ORIGIN, "http://127.0.0.1:8080")];
+    let out = fixture.send(Method::POST, "/api/v1/logout", &own, Body::empty()).await;
+    assert_eq!(out.status(), 200);
+    assert!(!out.headers().contains_key("access-control-allow-origin"), "CORS is closed");
+}
+
+#[tokio::test]
+async fn allowed_origin_may_read_whep_answers_and_no_others() {
+    let fixture = fixture(Entry::Password);
+    let wall = [(ORIGIN, "https://wall.example")];
+    let preflight = fixture.send(Method::OPTIONS, "/whep", &wall, Body::empty()).await;
+    assert_ne!(preflight.status(), 401);
+    let headers = preflight.headers();
+    assert_eq!(headers["access-control-allow-origin"], "https://wall.example");
+    assert!(headers["access-control-allow-headers"].to_str().unwrap().contains("Authorization"));
+    assert_eq!(headers["vary"], "Origin");
+    let refused = fixture.send(Method::POST, "/whep", &wall, Body::empty()).await;
+    assert!(refused.headers().contains_key("access-control-allow-origin"));
+    problem(refused, 401).await;
+    let elsewhere = fixture.send(Method::GET, "/healthz", &wall, Body::empty()).await;
+    assert!(!elsewhere.headers().contains_key("access-control-allow-origin"));
+}
+
+#[tokio::test]
+async fn every_wrong_request_is_a_problem() {
+    let fixture = fixture(Entry::Free);
+    let json = [(CONTENT_TYPE, "application/json")];
+    let login = |headers, body: String| fixture.send(Method::POST, "/api/v1/login", headers, body);
+    problem(fixture.get("/nowhere").await, 404).await;
+    let wrong = fixture.send(Method::DELETE, "/api/v1/status", &[], Body::empty()).await;
+    assert!(wrong.headers()[ALLOW].to_str().unwrap().contains("GET"));
+    problem(wrong, 405).await;
+    problem(login(&json, "x".repeat(router::BODY_LIMIT + 1)).await, 413).await;
+    problem(login(&[], "{}".into()).await, 415).await;
+    problem(login(&json, "{".into()).await, 400).await;
+    let unknown = problem(login(&json, r#"{"pasword":"x"}"#.into()).await, 422).await;
+    assert!(unknown["detail"].as_str().unwrap().contains("pasword"), "{unknown}");
+}
+
+#[tokio::test]
+async fn health_follows_the_owners_and_not_the_picture() {
+    let fixture = fixture(Entry::Password);
+    assert_eq!(body(fixture.get("/healthz").await).await["status"], "healthy");
+    let slow = Some("camera too slow".to_owned());
+    let degraded = recognition::Status::Running { model: "letters 1".into(), degraded: slow };
+    fixture.recognition.send_replace(degraded);
+    let response = fixture.get("/healthz").await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(body(response).await["status"], "degraded");
+    fixture.recognition.send_replace(recognition::Status::Failed("no library".into()));
+    let response = fixture.get("/healthz").await;
+    assert_eq!(response.status(), 503);
+    assert_eq!(body(response).await["unhealthy"], json!(["model"]));
+    fixture.recognition.send_replace(recognition::Status::Starting);
+    let Fixture { router, recognition, predictions, _state } = fixture;
+    drop(recognition);
+    let gone = Fixture {
+        router,
+        recognition: watch::channel(recognition::Status::Starting).0,
+        predictions,
+        _state,
+    };
+    let response = gone.get("/healthz").await;
+    assert_eq!(body(response).await["unhealthy"], json!(["recognition"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn status_counts_results() {
+    let fixture = fixture(Entry::Free);
+    let prediction = Prediction {
+        seq: 0,
+        captured_at: gstreamer::ClockTime::ZERO,
+        label: None,
+        score: 1.0,
+        committed: None,
+        transcript: String::new(),
+        committed_total: 0,
+        top: Vec::new(),
+        hands: Vec::new(),
+        timing_ms: recognition::Timing::default(),
+        dropped: 7,
+    };
+    for _ in 0..3 {
+        fixture.predictions.send(Arc::new(prediction.clone())).unwrap();
+    }
+    // The clock stands still, so this passes once everything else has run.
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    let status = body(fixture.get("/api/v1/status").await).await;
+    assert_eq!(status["recognition"]["results"], 3);
+    assert_eq!(status["recognition"]["dropped"], 7);
+    assert_eq!(status["recognition"]["model"], "letters 1");
+    assert_eq!(status["login"], false);
+    assert_eq!(status["degraded"], json!([]));
+    let metrics = text(fixture.get("/metrics").await).await;
+    assert!(metrics.contains("\nsignpost_results_total 3\n"), "{metrics}");
+}
+
+#[tokio::test]
+async fn configuration_is_shown_without_secrets() {
+    let fixture = fixture(Entry::Free);
+    let config = body(fixture.get("/api/v1/config").await).await;
+    assert_eq!(config["values"]["sessions"]["max_viewers"], 16);
+    assert_eq!(config["values"]["camera"][0]["source"], "auto");
+    assert_eq!(config["origins"]["http.allowed_origins"], "signpost.toml:2");
+    assert_eq!(config["origins"]["camera.source"], "default");
+    assert!(!config.to_string().contains("hunter2"));
+    let servers = body(fixture.get("/api/v1/ice-servers").await).await;
+    let expected = json!([{"urls": ["stun:s:1"]},
+        {"urls": ["turn:t:2"], "username": "u", "credential": "hunter2"}]);
+    assert_eq!(servers["iceServers"], expected, "viewers need the credential");
+}
