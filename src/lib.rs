@@ -23,3 +23,4 @@ pub mod http;
 pub mod model;
 pub mod recognition;
 pub mod runtime;
+pub mod sessions;

@@ -17,6 +17,7 @@ mod status;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod whep;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -31,6 +32,7 @@ pub use server::{BindError, Ends, Listeners, bind, serve};
 use crate::camera::Camera;
 use crate::config::Config;
 use crate::recognition::{self, Prediction};
+use crate::sessions::Sessions;
 use tally::Tally;
 
 /// What the routes know: configuration, and handles on the owners.
@@ -42,6 +44,8 @@ pub struct App {
     pub cameras: Vec<Camera>,
     /// Who may come in.
     pub access: Arc<Access>,
+    /// Who looks.
+    pub sessions: Sessions,
     guard: Arc<guard::Guard>,
     recognition: watch::Receiver<recognition::Status>,
     tally: watch::Receiver<Tally>,
@@ -56,6 +60,7 @@ impl App {
         config: Arc<Config>,
         access: Access,
         cameras: Vec<Camera>,
+        sessions: Sessions,
         predictions: &broadcast::Sender<Arc<Prediction>>,
         recognition: watch::Receiver<recognition::Status>,
         device_name: &str,
@@ -63,6 +68,6 @@ impl App {
         let guard = Arc::new(guard::Guard::new(&config.http, device_name));
         let tally = tally::start(predictions.subscribe());
         let (access, started) = (Arc::new(access), Instant::now());
-        Self { config, cameras, access, guard, recognition, tally, started }
+        Self { config, cameras, access, sessions, guard, recognition, tally, started }
     }
 }

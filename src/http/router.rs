@@ -13,7 +13,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Redirect, Response};
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{App, Ends, Problem, access, api, guard, health, login, metrics, pages, problem};
+use super::{App, Ends, Problem, access, api, guard, health, login, metrics, pages, problem, whep};
 
 /// The longest body of any route so far, in bytes: an SDP.
 pub const BODY_LIMIT: usize = 64 * 1024;
@@ -45,6 +45,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .merge(api::routes())
         .merge(health::routes())
         .merge(metrics::routes())
+        .merge(whep::routes())
 }
 
 /// What [`super::serve`] serves.

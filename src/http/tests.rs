@@ -16,6 +16,7 @@ use tower::ServiceExt as _;
 
 use super::access::password;
 use super::*;
+use crate::clock::Clock;
 use crate::config::{self, Layer};
 
 const PASSWORD: &str = "correct horse";
@@ -37,7 +38,10 @@ fn fixture(entry: Entry) -> Fixture {
     let running = recognition::Status::Running { model: "letters 1".into(), degraded: None };
     let (recognition, status) = watch::channel(running);
     let (predictions, _) = broadcast::channel(32);
-    let app = App::new(config, access, Vec::new(), &predictions, status, "door");
+    gstreamer::init().unwrap();
+    let (limits, ice) = (config.sessions.clone(), config.ice.clone());
+    let sessions = Sessions::start(Vec::new(), &predictions, limits, ice, Clock::start());
+    let app = App::new(config, access, Vec::new(), sessions, &predictions, status, "door");
     Fixture { router: router(app), recognition, predictions, _state: state }
 }
 

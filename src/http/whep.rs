@@ -1,0 +1,289 @@
+//! `POST /whep` and `POST /api/v1/webrtc/offer`: an offer comes in, an answer
+//! goes out (draft-ietf-wish-whep, and the same in JSON for our own page).
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, JsonRejection};
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{App, Caller, Problem};
+use crate::config::IceServer;
+use crate::errors::chain;
+use crate::sessions::{Answer, NotFound, Offer, OfferError, SDP_LIMIT};
+
+const SDP: &str = "application/sdp";
+
+/// In JSON each end of line takes four bytes instead of two.
+const JSON_LIMIT: usize = 2 * SDP_LIMIT + 1024;
+
+/// A place becomes free when somebody closes a page; sooner than this is luck.
+const RETRY_AFTER: Duration = Duration::from_secs(10);
+
+/// Offers come in, sessions end.
+pub fn routes() -> OpenApiRouter<App> {
+    let json = OpenApiRouter::new().routes(routes!(offer)).layer(DefaultBodyLimit::max(JSON_LIMIT));
+    OpenApiRouter::new()
+        .routes(routes!(whep, whep_options))
+        .routes(routes!(end))
+        .routes(routes!(end_session))
+        .layer(DefaultBodyLimit::max(SDP_LIMIT))
+        .merge(json)
+}
+
+/// An offer in JSON.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+struct OfferBody {
+    /// The page's `RTCPeerConnection.localDescription.sdp`.
+    sdp: String,
+    /// Always "offer".
+    r#type: OfferType,
+    /// A configured camera's name; the first one if left out.
+    camera: Option<String>,
+    /// The session to go on with; an unknown one means a new one.
+    session: Option<String>,
+}
+
+/// RTCSdpType.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum OfferType {
+    Offer,
+}
+
+/// An answer in JSON.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct AnswerBody {
+    /// Always "success".
+    status: &'static str,
+    /// For `RTCPeerConnection.setRemoteDescription`.
+    sdp: String,
+    /// Always "answer".
+    r#type: &'static str,
+    /// What the viewer is to us: 32 hexadecimal digits.
+    session: String,
+    /// This connection: 32 hexadecimal digits.
+    connection: String,
+}
+
+/// Watch the first camera, as a WHEP player does.
+#[utoipa::path(
+    post, path = "/whep", tag = "live view",
+    request_body(content = String, content_type = "application/sdp", description = "offer"),
+    responses(
+        (status = 201, description = "the answer", body = String, content_type = "application/sdp",
+            headers(
+                ("Location" = String, description = "the session, relative: DELETE ends it"),
+                ("ETag" = String, description = "the ICE session"),
+                ("Link" = String, description = "one ICE server each, rel=\"ice-server\""),
+            )),
+        (status = 400, description = "no usable offer", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 406, description = "no codec that the camera has", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 413, description = "over 64 KiB", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 415, description = "not application/sdp", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 503, description = "server at capacity", body = Problem,
+            content_type = "application/problem+json"),
+    )
+)]
+async fn whep(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    if !is_sdp(&headers) {
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported media type",
+            "an offer's Content-Type is application/sdp",
+            "set Content-Type: application/sdp, or send JSON to /api/v1/webrtc/offer",
+        ));
+    }
+    let body = body.map_err(|_| OfferError::TooLong { limit: SDP_LIMIT })?;
+    // Bytes that are no text cannot be SDP; the first line says so.
+    let sdp = String::from_utf8(body.into()).map_err(|_| OfferError::NotSdp { line: 1 })?;
+    let offer = Offer { sdp, login: login(caller), ..Offer::default() };
+    let answer = app.sessions.offer(offer).await?;
+    Ok(created(answer, &app.config.ice.servers))
+}
+
+/// What WHEP takes.
+#[utoipa::path(
+    options, path = "/whep", tag = "live view",
+    responses((status = 200, description = "Accept-Post names application/sdp"))
+)]
+async fn whep_options() -> Response {
+    [("accept-post", SDP), ("allow", "POST, OPTIONS")].into_response()
+}
+
+/// End a WHEP session.
+#[utoipa::path(
+    delete, path = "/whep/{id}", tag = "live view",
+    params(("id" = String, Path, description = "from Location")),
+    responses(
+        (status = 200, description = "ended"),
+        (status = 404, description = "no such session", body = Problem,
+            content_type = "application/problem+json"),
+    )
+)]
+async fn end(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    app.sessions.close(&id, login(caller)).await?;
+    Ok(StatusCode::OK)
+}
+
+/// Watch a camera, or go on in a session with a further connection.
+#[utoipa::path(
+    post, path = "/api/v1/webrtc/offer", tag = "live view",
+    request_body = OfferBody,
+    responses(
+        (status = 200, description = "the answer", body = AnswerBody),
+        (status = 400, description = "no usable offer", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 404, description = "no such camera", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 406, description = "no codec that the camera has", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 413, description = "an SDP over 64 KiB", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 415, description = "not application/json", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 422, description = "JSON of another form", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 503, description = "server at capacity", body = Problem,
+            content_type = "application/problem+json"),
+    )
+)]
+async fn offer(
+    State(app): State<App>,
+    caller: Caller,
+    body: Result<Json<OfferBody>, JsonRejection>,
+) -> Result<Json<AnswerBody>, Problem> {
+    let Json(OfferBody { sdp, r#type: OfferType::Offer, camera, session }) =
+        body.map_err(broken)?;
+    let offer = Offer { sdp, camera, session, login: login(caller) };
+    let answer = app.sessions.offer(offer).await?;
+    Ok(Json(AnswerBody {
+        status: "success",
+        sdp: answer.sdp,
+        r#type: "answer",
+        session: answer.session.to_string(),
+        connection: answer.connection.to_string(),
+    }))
+}
+
+/// End a session with all its connections.
+#[utoipa::path(
+    delete, path = "/api/v1/sessions/{id}", tag = "live view",
+    params(("id" = String, Path, description = "from the answer")),
+    responses(
+        (status = 200, description = "ended"),
+        (status = 404, description = "no such session", body = Problem,
+            content_type = "application/problem+json"),
+    )
+)]
+async fn end_session(
+    app: State<App>,
+    caller: Caller,
+    id: Path<String>,
+) -> Result<StatusCode, Problem> {
+    end(app, caller, id).await
+}
+
+fn login(caller: Caller) -> Option<String> {
+    caller.login.map(|login| login.text().to_owned())
+}
+
+fn is_sdp(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let essence = kind.and_then(|kind| kind.split(';').next());
+    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(SDP))
+}
+
+fn created(answer: Answer, servers: &[IceServer]) -> Response {
+    let location = format!("/whep/{}", answer.session);
+    let etag = format!("\"{}\"", answer.connection);
+    let headers = [(header::LOCATION, location), (header::ETAG, etag)];
+    let kind = [(header::CONTENT_TYPE, SDP)];
+    let mut response = (StatusCode::CREATED, kind, headers, answer.sdp).into_response();
+    let links = servers.iter().flat_map(|server| server.urls.iter().map(move |u| link(u, server)));
+    for link in links.filter_map(|link| HeaderValue::try_from(link).ok()) {
+        response.headers_mut().append(header::LINK, link);
+    }
+    response
+}
+
+/// A server as the draft's section 4.6 writes it.
+fn link(url: &str, server: &IceServer) -> String {
+    let quoted = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
+    let mut link = format!("<{url}>; rel=\"ice-server\"");
+    if let (Some(username), Some(credential)) = (&server.username, &server.credential) {
+        let (username, credential) = (quoted(username), quoted(credential));
+        link.push_str(&format!(
+            "; username=\"{username}\"; credential=\"{credential}\"; credential-type=\"password\""
+        ));
+    }
+    link
+}
+
+fn broken(rejection: JsonRejection) -> Problem {
+    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        return OfferError::TooLong { limit: SDP_LIMIT }.into();
+    }
+    Problem::new(
+        rejection.status(),
+        "body not understood",
+        rejection.body_text(),
+        "send {\"sdp\": .., \"type\": \"offer\"} with Content-Type: application/json",
+    )
+}
+
+/// The one table from offers' errors to statuses.
+impl From<OfferError> for Problem {
+    fn from(error: OfferError) -> Self {
+        use OfferError as E;
+        let (status, title) = match &error {
+            E::Empty
+            | E::NotSdp { .. }
+            | E::TooManySections { .. }
+            | E::NoVideo
+            | E::NotReceiving
+            | E::Incomplete { .. } => (StatusCode::BAD_REQUEST, "unusable offer"),
+            E::TooLong { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "offer too long"),
+            E::NoH264 => (StatusCode::NOT_ACCEPTABLE, "no common codec"),
+            E::UnknownCamera { .. } => (StatusCode::NOT_FOUND, "no such camera"),
+            E::AtCapacity { .. } => (StatusCode::SERVICE_UNAVAILABLE, "server at capacity"),
+            E::Viewer(_) => (StatusCode::INTERNAL_SERVER_ERROR, "no answer"),
+            E::Abandoned(_) => (StatusCode::CONFLICT, "connection given up"),
+            E::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "no new sessions"),
+        };
+        let problem = Self::new(status, title, chain(&error), error.hint());
+        match status {
+            StatusCode::SERVICE_UNAVAILABLE => problem.retry_after(RETRY_AFTER),
+            _ => problem,
+        }
+    }
+}
+
+impl From<NotFound> for Problem {
+    fn from(error: NotFound) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "no such session",
+            error.to_string(),
+            "it has ended, or belongs to another login; make a new offer",
+        )
+    }
+}

@@ -1,0 +1,187 @@
+//! What is said on the data channels, as JSON.
+
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::recognition::{Hand, Handedness, Prediction, Timing};
+
+use super::{ConnectionId, SessionId};
+
+/// First message on `commands`: who the viewer is to us.
+#[derive(Serialize)]
+struct Hello<'a> {
+    r#type: &'static str,
+    session: String,
+    connection: String,
+    camera: &'a str,
+    keepalive_s: f64,
+}
+
+/// The hello for a connection that has just opened its `commands` channel.
+pub(super) fn hello(
+    session: SessionId,
+    connection: ConnectionId,
+    camera: &str,
+    keepalive: std::time::Duration,
+) -> String {
+    text(&Hello {
+        r#type: "hello",
+        session: session.to_string(),
+        connection: connection.to_string(),
+        camera,
+        keepalive_s: keepalive.as_secs_f64(),
+    })
+}
+
+/// What a page may ask for on `commands`.
+#[derive(Debug, Eq, PartialEq)]
+pub(super) enum Command {
+    /// Send this text back as it came.
+    Echo,
+    /// Show the transcript only from here on.
+    ClearTranscript,
+}
+
+impl Command {
+    /// Reads a message of the page; `None` for what we do not know.
+    pub fn parse(message: &str) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Typed {
+            r#type: String,
+        }
+        let typed: Typed = serde_json::from_str(message).ok()?;
+        match typed.r#type.as_str() {
+            "echo" => Some(Self::Echo),
+            "transcript.clear" => Some(Self::ClearTranscript),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Message<'a> {
+    v: u8,
+    r#type: &'static str,
+    seq: u64,
+    rtp_timestamp: u32,
+    label: Option<&'a str>,
+    score: Rounded,
+    committed: Option<&'a str>,
+    transcript: &'a str,
+    top: Vec<(&'a str, Rounded)>,
+    hands: Vec<Points>,
+    timing_ms: Times,
+    dropped: u64,
+}
+
+#[derive(Serialize)]
+struct Points {
+    handedness: Handedness,
+    score: Rounded,
+    landmarks: Vec<[Rounded; 3]>,
+}
+
+#[derive(Serialize)]
+struct Times {
+    capture_to_result: Rounded,
+    detect: Rounded,
+    landmarks: Rounded,
+    classify: Rounded,
+}
+
+/// A prediction for one connection: with the RTP timestamp of its stream, and
+/// the transcript from its session's start on.
+pub(super) fn prediction(of: &Prediction, rtp_timestamp: u32, transcript: &str) -> String {
+    let Timing { capture_to_result, detect, landmarks, classify } = of.timing_ms;
+    text(&Message {
+        v: 1,
+        r#type: "prediction",
+        seq: of.seq,
+        rtp_timestamp,
+        label: of.label.as_deref(),
+        score: Rounded(of.score),
+        committed: of.committed.as_deref(),
+        transcript,
+        top: of.top.iter().map(|(label, score)| (label.as_str(), Rounded(*score))).collect(),
+        hands: of.hands.iter().map(points).collect(),
+        timing_ms: Times {
+            capture_to_result: Rounded(capture_to_result),
+            detect: Rounded(detect),
+            landmarks: Rounded(landmarks),
+            classify: Rounded(classify),
+        },
+        dropped: of.dropped,
+    })
+}
+
+fn points(hand: &Hand) -> Points {
+    Points {
+        handedness: hand.handedness,
+        score: Rounded(hand.score),
+        landmarks: hand.landmarks.iter().map(|point| point.map(Rounded)).collect(),
+    }
+}
+
+/// A number with four decimals: a tenth of a pixel of a full HD picture.
+#[derive(Clone, Copy)]
+struct Rounded(f32);
+
+impl Serialize for Rounded {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // Adding zero turns -0 into 0.
+        serializer.serialize_f64((f64::from(self.0) * 1e4).round() / 1e4 + 0.0)
+    }
+}
+
+fn text<T: Serialize>(message: &T) -> String {
+    serde_json::to_string(message).expect("strings and numbers always have a JSON form")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+    use super::*;
+    use gstreamer as gst;
+
+    #[test]
+    fn a_prediction_is_written_as_the_interface_says() {
+        let mut landmarks = [[0.25, 0.5, 0.0]; 21];
+        landmarks[1] = [0.123_456, 0.999_96, -0.000_01];
+        let hand = Hand { handedness: Handedness::Right, score: 0.98768, landmarks };
+        let of = Prediction {
+            seq: 7,
+            captured_at: gst::ClockTime::SECOND,
+            label: Some("A".into()),
+            score: 0.97,
+            committed: None,
+            transcript: "HELLHELL".into(),
+            committed_total: 8,
+            top: vec![("A".into(), 0.97)],
+            hands: vec![hand],
+            timing_ms: Timing { capture_to_result: 41.5, ..Timing::default() },
+            dropped: 3,
+        };
+        let json: serde_json::Value =
+            serde_json::from_str(&prediction(&of, 90_000, "HELL")).unwrap();
+        let mut points = vec![[0.25, 0.5, 0.0]; 21];
+        points[1] = [0.1235, 1.0, 0.0];
+        let expected = serde_json::json!({
+            "v": 1, "type": "prediction", "seq": 7, "rtp_timestamp": 90_000, "label": "A",
+            "score": 0.97, "committed": null, "transcript": "HELL", "top": [["A", 0.97]],
+            "hands": [{"handedness": "right", "score": 0.9877, "landmarks": points}],
+            "timing_ms": {"capture_to_result": 41.5, "detect": 0.0, "landmarks": 0.0,
+                "classify": 0.0},
+            "dropped": 3,
+        });
+        assert_eq!(json, expected);
+    }
+
+    #[test]
+    fn commands_are_known_by_their_type() {
+        let parse = Command::parse;
+        assert_eq!(parse(r#"{"type":"echo","n":1}"#), Some(Command::Echo));
+        assert_eq!(parse(r#"{"type":"transcript.clear"}"#), Some(Command::ClearTranscript));
+        for other in ["", "{}", "[]", "echo", r#"{"type":1}"#, r#"{"type":"reboot"}"#] {
+            assert_eq!(parse(other), None, "{other}");
+        }
+    }
+}

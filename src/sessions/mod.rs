@@ -1,0 +1,189 @@
+//! Flow B: an offer becomes a picture.
+//!
+//! [`Sessions::offer`] checks the text ([`offer`], pure), the one [`owner`] task
+//! lets the viewer in ([`table`], [`connection`], pure), builds its pipeline on
+//! a blocking thread ([`viewer`]) and gives back the answer. When ICE and DTLS
+//! are up, the camera's pictures flow into the viewer's pipeline, and predictions
+//! through its outbox ([`outbox`], pure) into its data channel ([`link`]).
+
+mod candidate;
+mod channel;
+mod connection;
+mod error;
+mod ice;
+mod id;
+mod keepalive;
+mod link;
+mod messages;
+mod offer;
+mod outbox;
+mod owner;
+mod post;
+mod repeats;
+mod sdp;
+mod signals;
+mod stamp;
+mod table;
+mod transcript;
+mod viewer;
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+use crate::camera::Camera;
+use crate::clock::Clock;
+use crate::config;
+use crate::recognition::Prediction;
+
+pub use candidate::CANDIDATE_LIMIT;
+pub use error::{NotFound, OfferError};
+pub use id::{ConnectionId, NoId, SessionId};
+pub use offer::SDP_LIMIT;
+pub use outbox::{OUTBOX_BYTES, OUTBOX_TIME};
+pub use viewer::ViewerError;
+
+use owner::{Owner, Request};
+use table::Wish;
+
+/// Offers and closings that wait for the owner, which takes each in microseconds.
+const REQUEST_LIMIT: usize = 64;
+
+/// Handle on the owner of all viewers. When the last handle is dropped, all
+/// connections end.
+#[derive(Clone, Debug)]
+pub struct Sessions {
+    requests: mpsc::Sender<Request>,
+    status: watch::Receiver<Status>,
+    camera_names: Arc<[String]>,
+}
+
+/// What a peer wants.
+#[derive(Clone, Debug, Default)]
+pub struct Offer {
+    /// Its session description.
+    pub sdp: String,
+    /// Name of a camera; `None` is the first.
+    pub camera: Option<String>,
+    /// Session to go on with; an unknown one means a new one.
+    pub session: Option<String>,
+    /// Who is logged in; only the same may use or end the session.
+    pub login: Option<String>,
+}
+
+/// What a peer gets.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Answer {
+    /// Our session description with all of our candidates.
+    pub sdp: String,
+    /// Its session.
+    pub session: SessionId,
+    /// Its connection.
+    pub connection: ConnectionId,
+}
+
+/// What the sessions' owner publishes.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct Status {
+    /// Places taken.
+    pub viewers: usize,
+    /// Places there are.
+    pub max_viewers: usize,
+    /// Connections, also those that are being torn down.
+    pub connections: usize,
+    /// Offers answered since start.
+    pub answered: u64,
+    /// Offers that passed the checks and got no answer, since start.
+    pub failed: u64,
+    /// Offers refused because every place was taken, since start.
+    pub refused_at_capacity: u64,
+    /// Keepalives that pages answered, since start.
+    pub keepalives_answered: u64,
+    /// Predictions that were too old before there was room for them; of
+    /// connections that have ended.
+    pub predictions_dropped: u64,
+    /// Predictions that came faster than they could be handed on, since start.
+    pub predictions_missed: u64,
+    /// Messages that a data channel refused, ours and theirs; of connections
+    /// that have ended.
+    pub messages_refused: u64,
+    /// Pipelines that did not stop in time, since start.
+    pub teardowns_stuck: u64,
+}
+
+impl Sessions {
+    /// Starts the owner on the present tokio runtime. `predictions` are those of
+    /// the first camera.
+    ///
+    /// # Panics
+    /// Outside a runtime.
+    #[must_use]
+    pub fn start(
+        cameras: Vec<Camera>,
+        predictions: &broadcast::Sender<Arc<Prediction>>,
+        settings: config::Sessions,
+        ice: config::Ice,
+        clock: Clock,
+    ) -> Self {
+        let camera_names = cameras.iter().map(|camera| camera.name().to_owned()).collect();
+        let (requests, served) = mpsc::channel(REQUEST_LIMIT);
+        let (owner, posted) = Owner::new(cameras, settings, ice, clock);
+        let status = owner.status();
+        tokio::spawn(owner.run(posted, served, predictions.subscribe()));
+        tokio::task::spawn_blocking(viewer::warm);
+        Self { requests, status, camera_names }
+    }
+
+    /// Answers an offer. Waits for the viewer's pipeline: some 10 ms, or 300 ms
+    /// with ICE servers that are silent.
+    ///
+    /// # Errors
+    /// The offer is not one that we can serve, every place is taken, or the
+    /// pipeline fails.
+    pub async fn offer(&self, offer: Offer) -> Result<Answer, OfferError> {
+        if self.camera_names.is_empty() {
+            return Err(OfferError::Unavailable("there is no camera"));
+        }
+        let camera = offer.camera.as_deref().map(|name| self.camera(name)).transpose()?;
+        let checked = Box::new(offer::Checked::of(&offer.sdp)?);
+        let session = offer.session.and_then(|id| id.parse().ok());
+        let wish = Wish { session, login: offer.login, camera };
+        let (reply, answer) = oneshot::channel();
+        self.requests
+            .try_send(Request::Offer { offer: checked, wish, reply })
+            .map_err(|_| OfferError::Unavailable("too many offers at once"))?;
+        answer.await.map_err(|_| OfferError::Unavailable("the program is ending"))?
+    }
+
+    /// Ends a session with all its connections; they are torn down after this
+    /// returns.
+    ///
+    /// # Errors
+    /// There is no such session of this login.
+    pub async fn close(&self, id: &str, login: Option<String>) -> Result<(), NotFound> {
+        let id = id.parse().map_err(|_| NotFound)?;
+        let (reply, closed) = oneshot::channel();
+        self.requests.send(Request::Close { id, login, reply }).await.map_err(|_| NotFound)?;
+        closed.await.map_err(|_| NotFound)?
+    }
+
+    /// Ends all sessions and waits until their pipelines are torn down.
+    pub async fn stop(&self) {
+        // An owner that is gone has already torn everything down.
+        let _ = self.requests.send(Request::Stop).await;
+        self.requests.closed().await;
+    }
+
+    /// The published state.
+    #[must_use]
+    pub fn status(&self) -> watch::Receiver<Status> {
+        self.status.clone()
+    }
+
+    fn camera(&self, name: &str) -> Result<usize, OfferError> {
+        self.camera_names.iter().position(|known| known == name).ok_or_else(|| {
+            OfferError::UnknownCamera { name: name.to_owned(), known: self.camera_names.join(", ") }
+        })
+    }
+}

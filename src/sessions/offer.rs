@@ -1,0 +1,254 @@
+//! What an offer must be before webrtcbin sees it, and what we take from it.
+//!
+//! The result is not the peer's text but one written again from its lines: only
+//! the video and data sections that we use, and only candidates that we try.
+
+use std::fmt::Write;
+
+use super::OfferError;
+use super::candidate::{CANDIDATE_LIMIT, acceptable};
+use super::sdp::{Media, Sdp};
+
+/// Longest offer: Chromium's, with all its codecs, has about 6 KiB.
+pub const SDP_LIMIT: usize = 64 * 1024;
+
+/// Most media sections: a page needs two; each further one costs webrtcbin a
+/// transceiver only to be rejected.
+pub const SECTION_LIMIT: usize = 8;
+
+/// Header extension of transport-wide congestion control.
+pub(super) const TRANSPORT_CC: &str =
+    "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+
+/// An offer that a viewer's pipeline can answer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Checked {
+    /// What webrtcbin gets.
+    pub sdp: String,
+    /// What the payloader must follow.
+    pub video: Video,
+    /// Whether there is a section for data channels.
+    pub channels: bool,
+    /// What the answer says to sections that webrtcbin does not see, with their
+    /// places among all sections.
+    rejected: Vec<(usize, String)>,
+    /// Candidates that will be tried.
+    pub candidates: usize,
+}
+
+/// What the peer wants to receive.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Video {
+    /// Payload type of the chosen H.264.
+    pub payload_type: u8,
+    /// Its `profile-level-id`, which the answer repeats.
+    pub profile: Option<String>,
+    /// Id of the header extension that numbers packets for the peer's feedback.
+    pub transport_cc: Option<u8>,
+}
+
+impl Checked {
+    /// Judges the text of an offer.
+    pub fn of(text: &str) -> Result<Self, OfferError> {
+        if text.trim().is_empty() {
+            return Err(OfferError::Empty);
+        }
+        if text.len() > SDP_LIMIT {
+            return Err(OfferError::TooLong { limit: SDP_LIMIT });
+        }
+        let sdp = Sdp::parse(text)?;
+        let count = sdp.media.len();
+        if count > SECTION_LIMIT {
+            return Err(OfferError::TooManySections { count, limit: SECTION_LIMIT });
+        }
+        let video = video_section(&sdp)?;
+        let data = sdp.media.iter().position(|media| media.kind == "application" && used(media));
+        require_transport(&sdp, &sdp.media[video])?;
+        let chosen = Video::of(&sdp.media[video])?;
+        let candidates = candidates(&sdp);
+        let kept: Vec<usize> = [Some(video), data].into_iter().flatten().collect();
+        Ok(Self {
+            sdp: rewrite(&sdp, &kept, &candidates),
+            video: chosen,
+            channels: data.is_some(),
+            rejected: sdp
+                .media
+                .iter()
+                .enumerate()
+                .filter(|(index, _)| !kept.contains(index))
+                .map(|(index, media)| (index, rejection(media)))
+                .collect(),
+            candidates: candidates.len(),
+        })
+    }
+
+    /// The answer for the peer, from webrtcbin's answer to the sections it saw.
+    pub fn complete(&self, answer: &str) -> String {
+        let mut cuts: Vec<usize> = answer.match_indices("\r\nm=").map(|(at, _)| at + 2).collect();
+        cuts.push(answer.len());
+        let first = cuts[0];
+        let mut sections: Vec<&str> = cuts.windows(2).map(|cut| &answer[cut[0]..cut[1]]).collect();
+        for (index, text) in &self.rejected {
+            sections.insert((*index).min(sections.len()), text);
+        }
+        format!("{}{}", &answer[..first], sections.concat())
+    }
+}
+
+/// A section with port 0 is rejected by its sender, unless it shares another's port.
+fn used(media: &Media) -> bool {
+    media.port != "0" || media.has("bundle-only")
+}
+
+fn video_section(sdp: &Sdp) -> Result<usize, OfferError> {
+    let of_video = |media: &&Media| media.kind == "video" && used(media);
+    if !sdp.media.iter().any(|media| of_video(&media)) {
+        return Err(OfferError::NoVideo);
+    }
+    // The session's direction holds for sections without one of their own.
+    let receives = |media: &Media| {
+        let own = ["sendrecv", "recvonly"].iter().any(|direction| media.has(direction));
+        own || !["sendonly", "inactive"].iter().any(|no| sdp.attribute(media, no).is_some())
+    };
+    sdp.media
+        .iter()
+        .position(|media| of_video(&media) && receives(media))
+        .ok_or(OfferError::NotReceiving)
+}
+
+/// What webrtcbin takes for granted in a section.
+fn require_transport(sdp: &Sdp, video: &Media) -> Result<(), OfferError> {
+    let needed = [
+        ("mid", "a=mid"),
+        ("ice-ufrag", "a=ice-ufrag"),
+        ("ice-pwd", "a=ice-pwd"),
+        ("fingerprint", "a=fingerprint"),
+        ("setup", "a=setup"),
+    ];
+    for (name, what) in needed {
+        if sdp.attribute(video, name).is_none_or(str::is_empty) {
+            return Err(OfferError::Incomplete { what });
+        }
+    }
+    if !video.protocol.contains("RTP/SAVP") {
+        return Err(OfferError::Incomplete { what: "encrypted RTP (UDP/TLS/RTP/SAVPF)" });
+    }
+    if sdp.bundle().is_none_or(|mids| mid(video).is_none_or(|mid| !mids.contains(&mid))) {
+        return Err(OfferError::Incomplete { what: "place in a=group:BUNDLE" });
+    }
+    Ok(())
+}
+
+impl Video {
+    /// The format whose stream the camera's encoder makes: constrained baseline
+    /// before plain baseline, the higher level before the lower.
+    fn of(video: &Media) -> Result<Self, OfferError> {
+        let formats = video.formats.iter().filter_map(|format| {
+            let h264 = video.encoding(format)?.eq_ignore_ascii_case("H264/90000");
+            let profile = profile(video.parameters(format))?;
+            let payload_type: u8 = format.parse().ok().filter(|pt| *pt < 128)?;
+            h264.then_some((rank(profile)?, payload_type, profile))
+        });
+        // max_by_key takes the last of equals; the peer put the better one first.
+        let best = formats.rev().max_by_key(|(rank, ..)| *rank).ok_or(OfferError::NoH264)?;
+        let (_, payload_type, profile) = best;
+        let profile = profile.map(str::to_owned);
+        Ok(Self { payload_type, profile, transport_cc: transport_cc(video) })
+    }
+}
+
+/// The `profile-level-id` among H.264's parameters (RFC 6184, 8.1), where there
+/// is `packetization-mode=1`, without which a picture must fit a packet.
+fn profile(parameters: &str) -> Option<Option<&str>> {
+    let pairs = || parameters.split(';').filter_map(|pair| pair.trim().split_once('='));
+    let value = |name: &str| {
+        pairs().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    };
+    (value("packetization-mode") == Some("1")).then(|| value("profile-level-id"))
+}
+
+/// Whether a baseline profile is constrained, and its level; none means baseline
+/// at level 1. `None` for other profiles.
+fn rank(profile: Option<&str>) -> Option<(bool, u8)> {
+    let Some(profile) = profile else { return Some((false, 10)) };
+    let bits = u32::from_str_radix(profile, 16).ok().filter(|_| profile.len() == 6)?;
+    let [_, idc, constraints, level] = bits.to_be_bytes();
+    // constraint_set1_flag makes baseline constrained.
+    (idc == 0x42).then_some((constraints & 0x40 != 0, level))
+}
+
+fn transport_cc(video: &Media) -> Option<u8> {
+    video.attributes("extmap").find_map(|value| {
+        let mut words = value.split_ascii_whitespace();
+        // The id may carry a direction: "4/recvonly".
+        let id = words.next()?.split('/').next()?.parse().ok();
+        // One-byte header extensions, the only ones our packets carry (RFC 8285).
+        id.filter(|id| (1..=14).contains(id) && words.next() == Some(TRANSPORT_CC))
+    })
+}
+
+/// The first of the peer's candidates, over all sections: they share one transport.
+fn candidates<'a>(sdp: &Sdp<'a>) -> Vec<&'a str> {
+    let all = sdp.media.iter().flat_map(|media| media.attributes("candidate"));
+    let mut kept: Vec<&str> = Vec::new();
+    for candidate in all.filter(|candidate| acceptable(candidate)) {
+        if kept.len() < CANDIDATE_LIMIT && !kept.contains(&candidate) {
+            kept.push(candidate);
+        }
+    }
+    kept
+}
+
+/// Writes the offer again with the sections in `kept` only, and `candidates` in
+/// the one that the bundle's transport is made from. webrtcbin would not reject
+/// the others: even with port 0 it answers audio with a transport of its own.
+fn rewrite(sdp: &Sdp, kept: &[usize], candidates: &[&str]) -> String {
+    let sections = || sdp.media.iter().enumerate().filter(|(k, _)| kept.contains(k));
+    let mids: Vec<&str> = sections().filter_map(|(_, media)| mid(media)).collect();
+    let bundle = sdp.bundle().unwrap_or_default().into_iter().filter(|mid| mids.contains(mid));
+    let bundle: Vec<&str> = bundle.collect();
+    let mut text = String::new();
+    let lines =
+        sdp.session.iter().filter(|line| line.attribute().is_none_or(|(n, _)| n != "group"));
+    lines.for_each(|line| push(&mut text, line.kind, line.value));
+    push(&mut text, 'a', &format!("group:BUNDLE {}", bundle.join(" ")));
+    for (_, media) in sections() {
+        let Media { kind, protocol, formats, .. } = media;
+        // A section that shared the port of one that we reject needs one of its own.
+        push(&mut text, 'm', &format!("{kind} 9 {protocol} {}", formats.join(" ")));
+        let dropped = ["candidate", "end-of-candidates", "bundle-only"];
+        let lines = media
+            .lines
+            .iter()
+            .filter(|line| line.attribute().is_none_or(|(name, _)| !dropped.contains(&name)));
+        lines.for_each(|line| push(&mut text, line.kind, line.value));
+        if mid(media) == bundle.first().copied() {
+            candidates.iter().for_each(|value| push(&mut text, 'a', &format!("candidate:{value}")));
+        }
+    }
+    text
+}
+
+/// What the answer says to a section that webrtcbin did not see (RFC 3264, 6).
+fn rejection(media: &Media) -> String {
+    let Media { kind, protocol, formats, .. } = media;
+    let mut text = String::new();
+    push(&mut text, 'm', &format!("{kind} 0 {protocol} {}", formats.join(" ")));
+    push(&mut text, 'c', "IN IP4 0.0.0.0");
+    push(&mut text, 'a', "inactive");
+    mid(media).into_iter().for_each(|mid| push(&mut text, 'a', &format!("mid:{mid}")));
+    text
+}
+
+fn mid<'a>(media: &Media<'a>) -> Option<&'a str> {
+    media.attributes("mid").next()
+}
+
+fn push(text: &mut String, kind: char, value: &str) {
+    // Writing to a String cannot fail.
+    let _ = write!(text, "{kind}={value}\r\n");
+}
+
+#[cfg(test)]
+#[path = "offer_tests.rs"]
+mod tests;

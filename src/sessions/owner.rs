@@ -1,0 +1,406 @@
+//! The one task that owns the session table and every viewer.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use gstreamer_webrtc::WebRTCPeerConnectionState as Peer;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use crate::camera::Camera;
+use crate::clock::Clock;
+use crate::config;
+use crate::recognition::Prediction;
+
+use super::channel::Label;
+use super::connection::{Action, Event as Life};
+use super::keepalive::{Keepalive, PING, PONG};
+use super::link::{Link, Sent};
+use super::messages::{self, Command};
+use super::offer::Checked;
+use super::post::{EVENT_LIMIT, Event, Payload, Post};
+use super::table::{Table, Todo, Wish};
+use super::transcript::Start;
+use super::viewer::{Plan, Viewer};
+use super::{Answer, ConnectionId, NotFound, OfferError, SessionId, Status, ViewerError};
+
+/// How often deadlines and keepalives are looked at.
+const TICK: Duration = Duration::from_millis(250);
+
+/// A teardown takes 11 ms; one that takes longer than this is given up, with its
+/// thread, and counted.
+const TEARDOWN_LIMIT: Duration = Duration::from_secs(5);
+
+/// What the handle asks of the owner.
+pub(super) enum Request {
+    Offer { offer: Box<Checked>, wish: Wish, reply: Reply },
+    Close { id: SessionId, login: Option<String>, reply: oneshot::Sender<Result<(), NotFound>> },
+    Stop,
+}
+
+type Reply = oneshot::Sender<Result<Answer, OfferError>>;
+
+/// What has been done on a blocking thread.
+enum Done {
+    Built(ConnectionId, Result<Box<(Viewer, String)>, ViewerError>),
+    TornDown(ConnectionId),
+    Stuck(ConnectionId),
+}
+
+/// What belongs to a connection and is not in the table.
+struct Live {
+    session: SessionId,
+    camera: usize,
+    post: Post,
+    reply: Option<Reply>,
+    /// The answer, or why there is none, until it is sent.
+    answer: Option<Result<String, ViewerError>>,
+    viewer: Option<Viewer>,
+    link: Link,
+    keepalive: Option<Keepalive>,
+}
+
+/// See the module's words.
+pub(super) struct Owner {
+    cameras: Vec<Camera>,
+    settings: config::Sessions,
+    ice: config::Ice,
+    clock: Clock,
+    started: Instant,
+    table: Table,
+    live: HashMap<ConnectionId, Live>,
+    /// Characters that the first camera has committed.
+    committed: u64,
+    events: mpsc::Sender<(ConnectionId, Event)>,
+    work: JoinSet<Done>,
+    status: Status,
+    published: watch::Sender<Status>,
+}
+
+impl Owner {
+    pub fn new(
+        cameras: Vec<Camera>,
+        settings: config::Sessions,
+        ice: config::Ice,
+        clock: Clock,
+    ) -> (Self, mpsc::Receiver<(ConnectionId, Event)>) {
+        let (events, posted) = mpsc::channel(EVENT_LIMIT);
+        let status = Status { max_viewers: settings.max_viewers, ..Status::default() };
+        let owner = Self {
+            table: Table::new(settings.max_viewers, settings.negotiation_timeout),
+            cameras,
+            settings,
+            ice,
+            clock,
+            started: Instant::now(),
+            live: HashMap::new(),
+            committed: 0,
+            events,
+            work: JoinSet::new(),
+            published: watch::Sender::new(status.clone()),
+            status,
+        };
+        (owner, posted)
+    }
+
+    pub fn status(&self) -> watch::Receiver<Status> {
+        self.published.subscribe()
+    }
+
+    /// Serves until it is told to stop or every handle is gone; then ends all
+    /// connections before it returns.
+    pub async fn run(
+        mut self,
+        mut posted: mpsc::Receiver<(ConnectionId, Event)>,
+        mut requests: mpsc::Receiver<Request>,
+        mut predictions: broadcast::Receiver<std::sync::Arc<Prediction>>,
+    ) {
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut predicting = true;
+        loop {
+            tokio::select! {
+                request = requests.recv() => match request {
+                    None | Some(Request::Stop) => break,
+                    Some(request) => self.serve(request),
+                },
+                Some((from, event)) = posted.recv() => self.on_event(from, event),
+                Some(done) = self.work.join_next() => self.on_done(done),
+                prediction = predictions.recv(), if predicting => match prediction {
+                    Ok(prediction) => self.on_prediction(&prediction),
+                    Err(broadcast::error::RecvError::Lagged(missed)) => {
+                        self.status.predictions_missed += missed;
+                    }
+                    Err(broadcast::error::RecvError::Closed) => predicting = false,
+                },
+                _ = ticks.tick() => self.on_tick(),
+            }
+            self.publish();
+        }
+        self.end().await;
+    }
+
+    async fn end(mut self) {
+        let now = self.now();
+        let todo = self.table.on_all(Life::Close, now);
+        self.act(todo);
+        while let Some(done) = self.work.join_next().await {
+            self.on_done(done);
+        }
+        self.publish();
+    }
+
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn serve(&mut self, request: Request) {
+        match request {
+            Request::Offer { offer, wish, reply } => match self.admit(&offer, wish) {
+                Ok((connection, live)) => {
+                    self.live.insert(connection, Live { reply: Some(reply), ..live });
+                    self.build(connection, *offer);
+                }
+                Err(error) => {
+                    // The asking side may have gone away; then nobody wants the answer.
+                    let _ = reply.send(Err(error));
+                }
+            },
+            Request::Close { id, login, reply } => {
+                let closed = self.table.close(id, login.as_deref(), self.now());
+                let _ = reply.send(closed.map(|todo| self.act(todo)));
+            }
+            Request::Stop => {}
+        }
+    }
+
+    fn admit(&mut self, offer: &Checked, wish: Wish) -> Result<(ConnectionId, Live), OfferError> {
+        let no_ids = |_| OfferError::Unavailable("the kernel gives no random bytes");
+        let fresh = SessionId::random().map_err(no_ids)?;
+        let connection = ConnectionId::random().map_err(no_ids)?;
+        let admitted = self.table.admit(wish, fresh, connection, self.now()).map_err(|_| {
+            self.status.refused_at_capacity += 1;
+            OfferError::AtCapacity { limit: self.settings.max_viewers }
+        })?;
+        self.act(admitted.todo);
+        let live = Live {
+            session: admitted.session,
+            camera: admitted.camera,
+            post: Post::new(connection, self.events.clone()),
+            reply: None,
+            answer: None,
+            viewer: None,
+            link: Link::new(offer.channels, self.settings.buffer_limit_bytes),
+            keepalive: None,
+        };
+        Ok((connection, live))
+    }
+
+    fn build(&mut self, connection: ConnectionId, offer: Checked) {
+        let Some(live) = self.live.get(&connection) else { return };
+        let plan = Plan {
+            offer,
+            rendition: self.cameras[live.camera].rendition().clone(),
+            ice: self.ice.clone(),
+            clock: self.clock.clone(),
+            post: live.post.clone(),
+        };
+        self.work
+            .spawn_blocking(move || Done::Built(connection, Viewer::answer(plan).map(Box::new)));
+    }
+
+    fn on_done(&mut self, done: Result<Done, tokio::task::JoinError>) {
+        let now = self.now();
+        let todo = match done {
+            Ok(Done::Built(id, Ok(built))) => {
+                let (viewer, answer) = *built;
+                if let Some(live) = self.live.get_mut(&id) {
+                    live.viewer = Some(viewer);
+                    live.answer = Some(Ok(answer));
+                }
+                self.table.on(id, Life::Answered, now)
+            }
+            Ok(Done::Built(id, Err(error))) => {
+                if let Some(live) = self.live.get_mut(&id) {
+                    live.answer = Some(Err(error));
+                }
+                self.table.on(id, Life::NotAnswered, now)
+            }
+            Ok(Done::TornDown(id)) => self.table.on(id, Life::Gone, now),
+            Ok(Done::Stuck(id)) => {
+                self.status.teardowns_stuck += 1;
+                log::error!("a viewer's pipeline did not stop within {TEARDOWN_LIMIT:?}");
+                self.table.on(id, Life::Gone, now)
+            }
+            Err(error) => {
+                // A panic on a blocking thread; its connection's deadline ends it.
+                log::error!("a viewer's thread panicked: {error}");
+                Todo::new()
+            }
+        };
+        self.act(todo);
+    }
+
+    fn on_event(&mut self, from: ConnectionId, event: Event) {
+        let now = self.now();
+        let Some(live) = self.live.get_mut(&from) else { return };
+        let happened = match event {
+            Event::Peer(Peer::Connected) => Some(Life::Up),
+            Event::Peer(Peer::Failed | Peer::Closed) => Some(Life::Lost),
+            // "Disconnected" may come back; what stays silent is found by silence.
+            Event::Peer(_) => None,
+            Event::PipelineFailed(reason) => {
+                // A page that closes makes sctpenc give up: no event for an operator.
+                log::debug!("viewer {from}: {reason}");
+                Some(Life::Lost)
+            }
+            Event::Opened(label, channel) => {
+                live.link.opened(label, channel, now);
+                if label == Label::Commands { self.greet(from) } else { None }
+            }
+            Event::Drained(Label::Predictions) => {
+                live.link.drain(now);
+                None
+            }
+            Event::Drained(Label::Commands) => None,
+            Event::Closed(label) => {
+                live.link.closed(label, now);
+                None
+            }
+            Event::Message(label, payload) => {
+                live.post.taken();
+                if label == Label::Commands { self.on_command(from, payload) } else { None }
+            }
+        };
+        if let Some(happened) = happened {
+            let todo = self.table.on(from, happened, now);
+            self.act(todo);
+        }
+    }
+
+    fn greet(&mut self, connection: ConnectionId) -> Option<Life> {
+        let now = self.now();
+        let live = self.live.get_mut(&connection)?;
+        let camera = self.cameras[live.camera].name();
+        let interval = self.settings.keepalive;
+        live.keepalive = Some(Keepalive::new(interval, now));
+        let hello = messages::hello(live.session, connection, camera, interval);
+        overrun(live.link.say(Payload::Text(hello), now))
+    }
+
+    fn on_command(&mut self, connection: ConnectionId, payload: Payload) -> Option<Life> {
+        let now = self.now();
+        let live = self.live.get_mut(&connection)?;
+        let text = match payload {
+            Payload::Binary(bytes) if bytes == PONG => {
+                let answered = live.keepalive.as_mut()?.answer();
+                self.status.keepalives_answered += u64::from(answered);
+                return None;
+            }
+            Payload::Binary(_) => return None,
+            Payload::Text(text) => text,
+        };
+        match Command::parse(&text)? {
+            Command::Echo => overrun(live.link.say(Payload::Text(text), now)),
+            Command::ClearTranscript => {
+                let (_, session) = self.table.session_of(connection)?;
+                session.transcript = Start::after(self.committed);
+                None
+            }
+        }
+    }
+
+    /// Predictions are those of the first camera.
+    fn on_prediction(&mut self, prediction: &Prediction) {
+        let now = self.now();
+        self.committed = prediction.committed_total;
+        for (id, live) in self.live.iter_mut().filter(|(_, live)| live.camera == 0) {
+            let (true, Some(viewer)) = (self.table.connected(*id), &live.viewer) else { continue };
+            let Some((_, session)) = self.table.session_of(*id) else { continue };
+            let transcript = session.transcript.of(&prediction.transcript, self.committed);
+            let stamp = viewer.stamp(prediction.captured_at);
+            live.link.predict(messages::prediction(prediction, stamp, transcript), now);
+        }
+    }
+
+    fn on_tick(&mut self) {
+        let now = self.now();
+        let mut todo = self.table.on_all(Life::Tick, now);
+        for (id, live) in &mut self.live {
+            if live.keepalive.as_mut().is_some_and(|keepalive| keepalive.due(now)) {
+                let sent = live.link.say(Payload::Binary(PING.to_vec()), now);
+                if let Some(lost) = overrun(sent) {
+                    todo.extend(self.table.on(*id, lost, now));
+                }
+            }
+        }
+        self.act(todo);
+    }
+
+    fn act(&mut self, todo: Todo) {
+        for (id, action) in todo {
+            match action {
+                Action::Reply => self.reply(id),
+                Action::Show => {
+                    if let Some(viewer) = self.live.get_mut(&id).and_then(|l| l.viewer.as_mut()) {
+                        viewer.show();
+                    }
+                }
+                Action::TearDown => self.tear_down(id),
+                Action::Forget => self.forget(id),
+            }
+        }
+    }
+
+    fn reply(&mut self, id: ConnectionId) {
+        let Some(live) = self.live.get_mut(&id) else { return };
+        let Some(reply) = live.reply.take() else { return };
+        let answer = match live.answer.take() {
+            Some(Ok(sdp)) => Ok(Answer { sdp, session: live.session, connection: id }),
+            Some(Err(error)) => Err(OfferError::Viewer(error)),
+            None => Err(OfferError::Abandoned(id)),
+        };
+        match &answer {
+            Ok(_) => self.status.answered += 1,
+            Err(_) => self.status.failed += 1,
+        }
+        // A peer that went away meanwhile is ended by its deadline.
+        let _ = reply.send(answer);
+    }
+
+    fn tear_down(&mut self, id: ConnectionId) {
+        let now = self.now();
+        let Some(live) = self.live.get_mut(&id) else { return };
+        live.link.end(now);
+        live.keepalive = None;
+        let viewer = live.viewer.take();
+        self.work.spawn(async move {
+            let ended = spawn_blocking(move || viewer.map(Viewer::end));
+            match timeout(TEARDOWN_LIMIT, ended).await {
+                Ok(_) => Done::TornDown(id),
+                Err(_) => Done::Stuck(id),
+            }
+        });
+    }
+
+    fn forget(&mut self, id: ConnectionId) {
+        let Some(live) = self.live.remove(&id) else { return };
+        self.status.messages_refused += live.link.refused() + live.post.lost();
+        self.status.predictions_dropped += live.link.dropped();
+    }
+
+    fn publish(&mut self) {
+        self.status.viewers = self.table.taken();
+        self.status.connections = self.table.connections();
+        self.published.send_if_modified(|published| {
+            let changed = *published != self.status;
+            published.clone_from(&self.status);
+            changed
+        });
+    }
+}
+
+fn overrun(sent: Sent) -> Option<Life> {
+    (sent == Sent::Overrun).then_some(Life::Lost)
+}

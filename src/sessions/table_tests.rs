@@ -1,0 +1,144 @@
+//! Places, sessions and who owns them.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use proptest::prelude::*;
+
+use super::*;
+
+const NOW: Duration = Duration::ZERO;
+
+fn table(limit: usize) -> Table {
+    Table::new(limit, Duration::from_secs(10))
+}
+
+fn wish(session: Option<SessionId>, login: Option<&str>) -> Wish {
+    Wish { session, login: login.map(str::to_owned), camera: None }
+}
+
+/// Lets a viewer in, and says its session and connection.
+fn enter(
+    table: &mut Table,
+    session: Option<SessionId>,
+    login: Option<&str>,
+) -> Result<(SessionId, ConnectionId), Full> {
+    let (fresh, connection) = (SessionId::random().unwrap(), ConnectionId::random().unwrap());
+    let admitted = table.admit(wish(session, login), fresh, connection, NOW)?;
+    Ok((admitted.session, connection))
+}
+
+fn connect(table: &mut Table, connection: ConnectionId) {
+    table.on(connection, Event::Answered, NOW);
+    assert_eq!(table.on(connection, Event::Up, NOW), [(connection, Action::Show)]);
+}
+
+#[test]
+fn the_limit_counts_sessions_and_a_closed_one_frees_its_place() {
+    let mut table = table(2);
+    let (first, connection) = enter(&mut table, None, None).unwrap();
+    connect(&mut table, connection);
+    enter(&mut table, None, None).unwrap();
+    assert_eq!(enter(&mut table, None, None), Err(Full));
+    let (same, second) = enter(&mut table, Some(first), None).unwrap();
+    assert_eq!(same, first);
+    let todo = table.close(first, None, NOW).unwrap();
+    assert!(todo.contains(&(connection, Action::TearDown)));
+    assert!(todo.contains(&(second, Action::Reply)), "it was still being built");
+    assert_eq!(table.close(first, None, NOW), Err(NotFound));
+    assert!(enter(&mut table, None, None).is_ok());
+}
+
+#[test]
+fn a_session_belongs_to_its_login() {
+    let mut table = table(8);
+    let (session, _) = enter(&mut table, None, Some("a")).unwrap();
+    for other in [None, Some("b")] {
+        assert_eq!(table.close(session, other, NOW), Err(NotFound));
+        assert_ne!(enter(&mut table, Some(session), other).unwrap().0, session);
+    }
+    assert_eq!(enter(&mut table, Some(session), Some("a")).unwrap().0, session);
+    assert!(table.close(session, Some("a"), NOW).is_ok());
+}
+
+#[test]
+fn an_unknown_session_gets_a_new_one() {
+    let mut table = table(1);
+    let unknown = SessionId::random().unwrap();
+    assert_ne!(enter(&mut table, Some(unknown), None).unwrap().0, unknown);
+    assert_eq!(enter(&mut table, Some(unknown), None), Err(Full));
+}
+
+#[test]
+fn a_third_connection_ends_the_oldest() {
+    let mut table = table(1);
+    let (session, oldest) = enter(&mut table, None, None).unwrap();
+    connect(&mut table, oldest);
+    enter(&mut table, Some(session), None).unwrap();
+    let (fresh, third) = (SessionId::random().unwrap(), ConnectionId::random().unwrap());
+    let admitted = table.admit(wish(Some(session), None), fresh, third, NOW).unwrap();
+    assert_eq!(admitted.todo, [(oldest, Action::TearDown)]);
+    assert_eq!((table.taken(), table.connections()), (1, 3));
+    assert_eq!(enter(&mut table, Some(session), None), Err(Full), "two are not torn down yet");
+}
+
+#[test]
+fn a_session_ends_with_its_last_connection() {
+    let mut table = table(1);
+    let (session, first) = enter(&mut table, None, None).unwrap();
+    let (_, second) = enter(&mut table, Some(session), None).unwrap();
+    connect(&mut table, first);
+    connect(&mut table, second);
+    table.on(first, Event::Lost, NOW);
+    assert_eq!((table.taken(), table.connected(second)), (1, true));
+    table.on(second, Event::Lost, NOW);
+    assert_eq!((table.taken(), table.connections()), (0, 2));
+    for connection in [first, second] {
+        assert_eq!(table.on(connection, Event::Gone, NOW), [(connection, Action::Forget)]);
+    }
+    assert_eq!(table.connections(), 0);
+}
+
+#[test]
+fn a_camera_once_chosen_stays_the_session_s() {
+    let mut table = table(1);
+    let ids = || (SessionId::random().unwrap(), ConnectionId::random().unwrap());
+    let (fresh, connection) = ids();
+    let chosen = Wish { session: None, login: None, camera: Some(2) };
+    let session = table.admit(chosen, fresh, connection, NOW).unwrap().session;
+    let (fresh, connection) = ids();
+    let again = table.admit(wish(Some(session), None), fresh, connection, NOW).unwrap();
+    assert_eq!(again.camera, 2);
+}
+
+proptest! {
+    #[test]
+    fn places_are_never_oversold_and_all_come_back(
+        steps in prop::collection::vec((0_u8..8, 0_usize..8), 0..120),
+    ) {
+        let mut table = table(3);
+        let mut known: Vec<(SessionId, ConnectionId)> = Vec::new();
+        for (what, which) in steps {
+            let chosen = known.get(which % known.len().max(1)).copied();
+            match (what, chosen) {
+                (0 | 1, _) => known.extend(enter(&mut table, None, None)),
+                (2, Some((session, _))) => known.extend(enter(&mut table, Some(session), None)),
+                (3, Some((session, _))) => drop(table.close(session, None, NOW)),
+                (4, Some((_, id))) => drop(table.on(id, Event::Answered, NOW)),
+                (5, Some((_, id))) => drop(table.on(id, Event::Up, NOW)),
+                (6, Some((_, id))) => drop(table.on(id, Event::Lost, NOW)),
+                (_, Some((_, id))) => drop(table.on(id, Event::Gone, NOW)),
+                _ => {}
+            }
+            prop_assert!(table.taken() <= 3);
+            prop_assert!(table.connections() <= 3 * (CONNECTIONS_PER_SESSION + 1));
+            let holding = table.connections.values().filter(|c| c.state.holds_place());
+            prop_assert!(holding.clone().all(|c| table.sessions.contains_key(&c.session)));
+            let listed: usize = table.sessions.values().map(|s| s.connections.len()).sum();
+            prop_assert_eq!(listed, holding.count());
+        }
+        for event in [Event::Close, Event::Answered, Event::Gone] {
+            table.on_all(event, NOW);
+        }
+        prop_assert_eq!((table.taken(), table.connections()), (0, 0));
+    }
+}

@@ -1,0 +1,329 @@
+//! One viewer's pipeline: `appsrc ! rtph264pay ! webrtcbin`.
+//!
+//! It shares nothing with the camera's pipeline but the clock, so its errors and
+//! its teardown stay its own. Everything here that touches a running pipeline
+//! may wait for GStreamer's threads: it is called on a blocking thread.
+
+use std::sync::mpsc::sync_channel;
+use std::time::{Duration, Instant};
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_app as gst_app;
+use gstreamer_sdp as gst_sdp;
+use gstreamer_webrtc as gst_webrtc;
+use thiserror::Error;
+
+use crate::camera::{Attachment, Rendition};
+use crate::clock::Clock;
+use crate::config;
+
+use super::offer::{Checked, Video};
+use super::post::Post;
+use super::stamp::StampOffset;
+use super::{ice, signals};
+
+/// Packets of this size pass every tunnel that WebRTC meets.
+const PACKET_BYTES: u32 = 1200;
+
+/// The answer goes out after this long even when a configured server is silent.
+const GATHERING_LIMIT: Duration = Duration::from_millis(300);
+
+/// The same where only relays count: without a server's answer there is no path.
+const RELAY_GATHERING_LIMIT: Duration = Duration::from_secs(2);
+
+/// webrtcbin answers a step in milliseconds, or never.
+const STEP_LIMIT: Duration = Duration::from_secs(3);
+
+/// Why a viewer's pipeline gave no answer.
+#[derive(Debug, Error)]
+pub enum ViewerError {
+    /// An element is not installed or refused its properties.
+    #[error("cannot make the element {name}; install its GStreamer plugin")]
+    Element {
+        /// Such as `webrtcbin`.
+        name: &'static str,
+        /// What GStreamer says.
+        #[source]
+        source: gst::glib::BoolError,
+    },
+    /// Elements do not fit together.
+    #[error("cannot link the viewer's pipeline")]
+    Link(#[source] gst::glib::BoolError),
+    /// The pipeline does not start.
+    #[error("cannot start the viewer's pipeline")]
+    Start(#[source] gst::StateChangeError),
+    /// webrtcbin refused a step of the negotiation.
+    #[error("{step} failed: {reason}")]
+    Refused {
+        /// webrtcbin's signal.
+        step: &'static str,
+        /// What webrtcbin says.
+        reason: String,
+    },
+    /// webrtcbin is silent.
+    #[error("{step} gave no result within {} s", STEP_LIMIT.as_secs())]
+    Silent {
+        /// webrtcbin's signal.
+        step: &'static str,
+    },
+    /// The answer would show no picture.
+    #[error("webrtcbin rejected the video section")]
+    VideoRejected,
+    /// A configured server that libnice cannot use.
+    #[error("cannot use the ICE server {url}; write stun:HOST:PORT or turn:HOST:PORT")]
+    IceServer {
+        /// As configured.
+        url: String,
+    },
+    /// No random bytes for SSRC and RTP time.
+    #[error("the kernel gives no random bytes")]
+    Random,
+}
+
+/// What a viewer's pipeline is made from.
+pub(super) struct Plan {
+    pub offer: Checked,
+    pub rendition: Rendition,
+    pub ice: config::Ice,
+    pub clock: Clock,
+    pub post: Post,
+}
+
+/// One webrtcbin with what feeds it. Give it back with [`Viewer::end`].
+#[derive(Debug)]
+pub(super) struct Viewer {
+    pipeline: gst::Pipeline,
+    appsrc: gst_app::AppSrc,
+    webrtc: gst::Element,
+    rendition: Rendition,
+    attachment: Option<Attachment>,
+    offset: StampOffset,
+}
+
+impl Viewer {
+    /// Builds the pipeline and answers the offer. Blocks for milliseconds, or
+    /// until the limits above; on error nothing is left running.
+    pub fn answer(plan: Plan) -> Result<(Self, String), ViewerError> {
+        let relay = plan.ice.transport_policy == config::TransportPolicy::Relay;
+        let gathering = if relay { RELAY_GATHERING_LIMIT } else { GATHERING_LIMIT };
+        let viewer = Self::build(&plan)?;
+        match viewer.negotiate(&plan.offer.sdp, gathering) {
+            Ok(answer) => Ok((viewer, plan.offer.complete(&answer))),
+            Err(error) => {
+                viewer.end();
+                Err(error)
+            }
+        }
+    }
+
+    /// Lets pictures flow, from the next key unit on. Before ICE and DTLS are up
+    /// they would only wait in the queue, and its oldest, the key unit, be lost.
+    pub fn show(&mut self) {
+        if self.attachment.is_none() {
+            // The sinks came after the start of the pipeline. Without their
+            // latency RTCP cannot tell when a packet's picture was taken.
+            let pipeline = self.pipeline.clone();
+            tokio::task::spawn_blocking(move || pipeline.recalculate_latency());
+            self.attachment = Some(self.rendition.attach(&self.appsrc));
+        }
+    }
+
+    /// RTP timestamp in this viewer's stream of a picture captured then.
+    pub fn stamp(&self, running_time: gst::ClockTime) -> u32 {
+        self.offset.stamp(running_time)
+    }
+
+    /// Stops the pipeline. Blocks, some 11 ms; upstream reports that it can
+    /// block for ever, so the caller has a deadline.
+    pub fn end(mut self) {
+        self.attachment = None;
+        if let Some(bus) = self.pipeline.bus() {
+            bus.unset_sync_handler();
+        }
+        if let Err(error) = self.pipeline.set_state(gst::State::Null) {
+            log::warn!("viewer's pipeline did not stop: {error}");
+        }
+    }
+
+    fn build(plan: &Plan) -> Result<Self, ViewerError> {
+        let video = &plan.offer.video;
+        let ssrc = random_u32()?.max(1);
+        let offset = StampOffset::new(random_u32()?);
+        let pipeline = gst::Pipeline::new();
+        plan.clock.drive(&pipeline);
+        let appsrc = gst_app::AppSrc::builder().format(gst::Format::Time).is_live(true).build();
+        let payloader = payloader(video, ssrc, offset)?;
+        let webrtc = element("webrtcbin", |make| {
+            make.property("bundle-policy", gst_webrtc::WebRTCBundlePolicy::MaxBundle)
+        })?;
+        ice::configure(&webrtc, &plan.ice)?;
+        signals::connect(&pipeline, &appsrc, &webrtc, &plan.post, &plan.rendition);
+        pipeline
+            .add_many([appsrc.upcast_ref(), &payloader, &webrtc])
+            .and_then(|()| appsrc.link(&payloader))
+            .map_err(ViewerError::Link)?;
+        connect_video(&payloader, &webrtc, video, ssrc)?;
+        let rendition = plan.rendition.clone();
+        let viewer = Self { pipeline, appsrc, webrtc, rendition, attachment: None, offset };
+        match viewer.pipeline.set_state(gst::State::Playing) {
+            Ok(_) => Ok(viewer),
+            Err(error) => {
+                viewer.end();
+                Err(ViewerError::Start(error))
+            }
+        }
+    }
+
+    fn negotiate(&self, offer: &str, gathering: Duration) -> Result<String, ViewerError> {
+        let (complete, gathered) = sync_channel(1);
+        self.webrtc.connect_notify(Some("ice-gathering-state"), move |webrtc, _| {
+            let state: gst_webrtc::WebRTCICEGatheringState = webrtc.property("ice-gathering-state");
+            if state == gst_webrtc::WebRTCICEGatheringState::Complete {
+                let _ = complete.try_send(());
+            }
+        });
+        self.set_description("set-remote-description", &describe(Kind::Offer, offer)?)?;
+        let reply = self.step("create-answer", |promise| {
+            self.webrtc.emit_by_name::<()>("create-answer", &[&None::<gst::Structure>, promise]);
+        })?;
+        let answer = reply
+            .and_then(|reply| reply.get::<gst_webrtc::WebRTCSessionDescription>("answer").ok())
+            .ok_or_else(|| refused("create-answer", "the reply holds no answer"))?;
+        let until = Instant::now() + gathering;
+        self.set_description("set-local-description", &answer)?;
+        // Late candidates of a silent server are not worth a late answer.
+        let _ = gathered.recv_timeout(until.saturating_duration_since(Instant::now()));
+        let local = self
+            .webrtc
+            .property::<Option<gst_webrtc::WebRTCSessionDescription>>("local-description")
+            .ok_or_else(|| refused("set-local-description", "there is no local description"))?;
+        if !local.sdp().medias().any(|media| media.media() == Some("video") && media.port() != 0) {
+            return Err(ViewerError::VideoRejected);
+        }
+        local.sdp().as_text().map_err(|error| refused("create-answer", &error.to_string()))
+    }
+
+    fn set_description(
+        &self,
+        step: &'static str,
+        description: &gst_webrtc::WebRTCSessionDescription,
+    ) -> Result<(), ViewerError> {
+        self.step(step, |promise| self.webrtc.emit_by_name(step, &[description, promise]))?;
+        Ok(())
+    }
+
+    /// Asks webrtcbin for one step and waits for its reply.
+    fn step(
+        &self,
+        step: &'static str,
+        ask: impl FnOnce(&gst::Promise),
+    ) -> Result<Option<gst::Structure>, ViewerError> {
+        let (reply, replied) = sync_channel(1);
+        let promise = gst::Promise::with_change_func(move |result| {
+            let _ = reply.try_send(result.map(|structure| structure.map(ToOwned::to_owned)));
+        });
+        ask(&promise);
+        let reply = replied
+            .recv_timeout(STEP_LIMIT)
+            .map_err(|_| ViewerError::Silent { step })?
+            .map_err(|error| refused(step, &format!("{error:?}")))?;
+        match reply.as_ref().and_then(|reply| reply.get::<gst::glib::Error>("error").ok()) {
+            Some(error) => Err(refused(step, error.message())),
+            None => Ok(reply),
+        }
+    }
+}
+
+use gst_webrtc::WebRTCSDPType as Kind;
+
+fn describe(kind: Kind, text: &str) -> Result<gst_webrtc::WebRTCSessionDescription, ViewerError> {
+    let sdp = gst_sdp::SDPMessage::parse_buffer(text.as_bytes())
+        .map_err(|error| refused("set-remote-description", &error.to_string()))?;
+    Ok(gst_webrtc::WebRTCSessionDescription::new(kind, sdp))
+}
+
+fn refused(step: &'static str, reason: &str) -> ViewerError {
+    ViewerError::Refused { step, reason: reason.to_owned() }
+}
+
+fn payloader(video: &Video, ssrc: u32, offset: StampOffset) -> Result<gst::Element, ViewerError> {
+    element("rtph264pay", |make| {
+        make.property("pt", u32::from(video.payload_type))
+            .property("ssrc", ssrc)
+            .property("timestamp-offset", offset.get())
+            // RTP time from running time, never counted on from buffer offsets.
+            .property("perfect-rtptime", false)
+            .property("mtu", PACKET_BYTES)
+            .property("config-interval", -1_i32)
+            .property_from_str("aggregate-mode", "zero-latency")
+    })
+}
+
+/// Joins payloader and webrtcbin, and says what the answer shall promise.
+fn connect_video(
+    payloader: &gst::Element,
+    webrtc: &gst::Element,
+    video: &Video,
+    ssrc: u32,
+) -> Result<(), ViewerError> {
+    let no_pad = || gst::glib::bool_error!("webrtcbin gives no pad for video");
+    let sink = webrtc.request_pad_simple("sink_%u").ok_or_else(no_pad);
+    let sink = sink.map_err(ViewerError::Link)?;
+    // Without the SSRC here the answer says 0, and Chromium decodes to black.
+    let mut caps = gst::Caps::builder("application/x-rtp")
+        .field("media", "video")
+        .field("encoding-name", "H264")
+        .field("clock-rate", 90_000_i32)
+        .field("payload", i32::from(video.payload_type))
+        .field("packetization-mode", "1")
+        .field("ssrc", ssrc);
+    if let Some(profile) = &video.profile {
+        caps = caps.field("profile-level-id", profile);
+    }
+    if let Some(id) = video.transport_cc {
+        caps = caps.field(format!("extmap-{id}"), super::offer::TRANSPORT_CC);
+    }
+    let transceiver = sink.property::<gst_webrtc::WebRTCRTPTransceiver>("transceiver");
+    transceiver.set_property("codec-preferences", caps.build());
+    transceiver.set_property("direction", gst_webrtc::WebRTCRTPTransceiverDirection::Sendonly);
+    transceiver.set_property("do-nack", true);
+    let source = payloader.static_pad("src").ok_or_else(no_pad).map_err(ViewerError::Link)?;
+    source
+        .link(&sink)
+        .map(|_| ())
+        .map_err(|error| ViewerError::Link(gst::glib::bool_error!("pads do not link: {error}")))
+}
+
+type Builder = gst::element_factory::ElementBuilder<'static>;
+
+fn element(
+    name: &'static str,
+    with: impl FnOnce(Builder) -> Builder,
+) -> Result<gst::Element, ViewerError> {
+    with(gst::ElementFactory::make(name))
+        .build()
+        .map_err(|source| ViewerError::Element { name, source })
+}
+
+fn random_u32() -> Result<u32, ViewerError> {
+    let mut bytes = [0; 4];
+    getrandom::fill(&mut bytes).map_err(|_| ViewerError::Random)?;
+    Ok(u32::from_le_bytes(bytes))
+}
+
+/// Loads what the first viewer would otherwise wait for: plugins, and the
+/// certificate that all viewers share. Some 300 ms.
+pub(super) fn warm() {
+    for name in ["webrtcbin", "dtlssrtpenc", "dtlssrtpdec", "rtph264pay", "identity"] {
+        if let Err(error) = element(name, |make| make) {
+            log::warn!("{error}");
+        }
+    }
+    for name in ["nicesink", "nicesrc", "srtpenc", "srtpdec", "sctpenc", "sctpdec", "rtprtxsend"] {
+        if let Some(factory) = gst::ElementFactory::find(name) {
+            // A plugin that does not load is reported by the viewer that needs it.
+            let _ = factory.load();
+        }
+    }
+}
