@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::App;
+use super::{App, Problem};
 
 /// The one route.
 pub fn routes() -> OpenApiRouter<App> {
@@ -17,28 +17,30 @@ pub fn routes() -> OpenApiRouter<App> {
 /// What a watchdog needs to know, and nothing about the place.
 #[derive(Serialize, ToSchema)]
 struct Health {
-    /// healthy, degraded (no reason to restart) or unhealthy.
+    /// healthy, or degraded, which is no reason to restart.
     status: &'static str,
-    /// What is unhealthy, by name.
-    unhealthy: Vec<String>,
 }
 
 /// 200 while every part answers and the model works. A camera that is absent or
 /// stopped is degraded, and never a reason to restart.
 #[utoipa::path(get, path = "/healthz", tag = "status", security(()), responses(
     (status = 200, description = "healthy, or degraded", body = Health),
-    (status = 503, description = "unhealthy", body = Health),
+    (status = 503, description = "unhealthy; the detail names the parts", body = Problem,
+        content_type = "application/problem+json"),
 ))]
-async fn healthz(State(app): State<App>) -> (StatusCode, Json<Health>) {
+async fn healthz(State(app): State<App>) -> Result<Json<Health>, Problem> {
     let status = app.status();
     let mut unhealthy = app.silent_owners();
     if status.recognition.state == "failed" {
         unhealthy.push("model".to_owned());
     }
-    let (code, word) = match (unhealthy.is_empty(), status.degraded.is_empty()) {
-        (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "unhealthy"),
-        (true, false) => (StatusCode::OK, "degraded"),
-        (true, true) => (StatusCode::OK, "healthy"),
-    };
-    (code, Json(Health { status: word, unhealthy }))
+    if !unhealthy.is_empty() {
+        return Err(Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unhealthy",
+            unhealthy.join(", "),
+            "GET /api/v1/status says why; `signpost check` finds what is missing",
+        ));
+    }
+    Ok(Json(Health { status: if status.degraded.is_empty() { "healthy" } else { "degraded" } }))
 }

@@ -1,0 +1,192 @@
+//! `signpost check`: what `run` would do here, and whether it could.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::exit::{Exit, Failure, OrExit as _};
+use crate::camera::{self, Camera, Encoder};
+use crate::clock::Clock;
+use crate::config::{Config, ConfigError, Effective, IceServer};
+use crate::errors;
+use crate::http::access::password::{self, PasswordError};
+use crate::http::{self, Access, BindError, Entry};
+use crate::model::manifest::Bundle;
+use crate::model::{Models, Places, Wanted};
+
+/// A camera owner gives up on its first picture after 10 s; then it says why.
+const FIRST_PICTURE: Duration = Duration::from_secs(12);
+
+/// One thing that was looked at.
+#[derive(Debug, PartialEq)]
+struct Finding {
+    what: String,
+    outcome: Outcome,
+}
+
+/// How it is, in the operator's words.
+#[derive(Debug, PartialEq)]
+enum Outcome {
+    /// As it should be.
+    Fine(String),
+    /// `run` would start, with less.
+    Note(String),
+    /// `run` would not start, or not work.
+    Wrong(String),
+}
+
+use Outcome::{Fine, Note, Wrong};
+
+impl Finding {
+    fn new(what: impl Into<String>, outcome: Outcome) -> Self {
+        Self { what: what.into(), outcome }
+    }
+}
+
+/// Prints every value with where it came from, and every finding; fails with
+/// [`Exit::CheckFailed`] if one is wrong. Nothing is left running or changed.
+pub fn check(config: Result<Config, ConfigError>) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    let config = match config {
+        Ok(config) => config,
+        Err(error) => {
+            writeln!(out, "wrong  configuration: {error}").or_exit(Exit::CheckFailed)?;
+            return failed(1);
+        }
+    };
+    for value in &config.effective {
+        writeln!(out, "{}", line(value)).or_exit(Exit::CheckFailed)?;
+    }
+    writeln!(out).or_exit(Exit::CheckFailed)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let findings = runtime.or_exit(Exit::CheckFailed)?.block_on(look(&config));
+    let mut wrong = 0;
+    for Finding { what, outcome } in &findings {
+        let (word, text) = match outcome {
+            Fine(text) => ("ok   ", text),
+            Note(text) => ("note ", text),
+            Wrong(text) => ("wrong", text),
+        };
+        wrong += usize::from(matches!(outcome, Wrong(_)));
+        writeln!(out, "{word}  {what}: {text}").or_exit(Exit::CheckFailed)?;
+    }
+    failed(wrong)
+}
+
+fn failed(wrong: usize) -> Result<(), Failure> {
+    match wrong {
+        0 => Ok(()),
+        1 => Err(anyhow::anyhow!("one check failed; see above")),
+        more => Err(anyhow::anyhow!("{more} checks failed; see above")),
+    }
+    .or_exit(Exit::CheckFailed)
+}
+
+fn line(value: &Effective) -> String {
+    format!("{} = {}  ({})", value.key(), value.value, value.origin)
+}
+
+async fn look(config: &Config) -> Vec<Finding> {
+    let mut findings = vec![
+        Finding::new("configuration", Fine("every key and value is known and valid".to_owned())),
+        Finding::new("login", login(config)),
+        Finding::new("listening", listening(config).await),
+        Finding::new("ICE servers", Fine(ice(&config.ice.servers))),
+        Finding::new("model", model(config)),
+    ];
+    if let Err(error) = gstreamer::init() {
+        findings.push(Finding::new("GStreamer", Wrong(errors::chain(&error))));
+        return findings;
+    }
+    match Encoder::probe(config.encoder.prefer.as_deref()) {
+        Ok(encoder) => {
+            let words = format!("{}: {}", encoder.element, encoder.reason);
+            findings.push(Finding::new("encoder", Fine(words)));
+            findings.extend(cameras(config, &encoder).await);
+        }
+        Err(error) => findings.push(Finding::new("encoder", Wrong(errors::chain(&error)))),
+    }
+    findings
+}
+
+fn login(config: &Config) -> Outcome {
+    if let Err(error) = Access::new(config, Entry::Password) {
+        return Wrong(errors::chain(&error));
+    }
+    let file = &config.access.password_file;
+    match password::read(file) {
+        Ok(_) if password::is_exposed(file) => {
+            Wrong(format!("others can read {0}: chmod 600 {0}", file.display()))
+        }
+        Ok(_) => Fine(format!("with the password of {}", file.display())),
+        Err(error @ PasswordError::Absent) => {
+            Note(format!("{error}; without one, only `run --open` lets anybody in"))
+        }
+        Err(error) => Wrong(errors::chain(&error)),
+    }
+}
+
+async fn listening(config: &Config) -> Outcome {
+    match http::bind(&config.http.listen).await {
+        Ok(listeners) => Fine(listeners.announcement().trim().replace('\n', ", ")),
+        // A running signpost is the most likely reason.
+        Err(error @ BindError::InUse { .. }) => Note(error.to_string()),
+        Err(error) => Wrong(errors::chain(&error)),
+    }
+}
+
+fn ice(servers: &[IceServer]) -> String {
+    let urls: Vec<&str> = servers.iter().flat_map(|server| &server.urls).map(String::as_str).collect();
+    if urls.is_empty() { "none: viewers in this network only".to_owned() } else { urls.join(", ") }
+}
+
+fn model(config: &Config) -> Outcome {
+    match Models::load(&Places::of_this_machine(), &config.model, config.model.threads) {
+        Ok(models) => {
+            let manifest = &models.bundle.manifest;
+            Fine(format!("{} {} is loaded", manifest.name, manifest.version))
+        }
+        Err(error) => Wrong(errors::chain(&error)),
+    }
+}
+
+/// Starts every camera as `run` does and waits for its first picture.
+async fn cameras(config: &Config, encoder: &Encoder) -> Vec<Finding> {
+    let demo_clip = demo_clip(&config.model.bundle);
+    let clock = Clock::start();
+    let mut findings = Vec::new();
+    for camera in &config.cameras {
+        let settings = camera::Settings {
+            camera: camera.clone(),
+            bitrate_kbps: config.encoder.bitrate_kbps,
+            encoder: encoder.clone(),
+            demo_clip: demo_clip.clone(),
+        };
+        let (stop, stopped) = watch::channel(());
+        let started = Camera::start(settings, clock.clone(), stopped);
+        let mut status = started.camera.status();
+        let decided = status.wait_for(|status| *status != camera::Status::Starting);
+        let outcome = match tokio::time::timeout(FIRST_PICTURE, decided).await {
+            Ok(Ok(status)) => shown(&status),
+            _ => Wrong("no picture, and no reason either".to_owned()),
+        };
+        drop(stop);
+        // Its pipeline has a deadline of its own; two cameras may share a device.
+        let _ = started.owner.await;
+        findings.push(Finding::new(format!("camera {}", camera.name), outcome));
+    }
+    findings
+}
+
+fn shown(status: &camera::Status) -> Outcome {
+    match status {
+        camera::Status::Live(live) => {
+            let camera::Live { source, width, height, framerate, .. } = live;
+            Fine(format!("{source}, {width}x{height}, {framerate} frames a second"))
+        }
+        camera::Status::Failed(reason) => Wrong(reason.clone()),
+        camera::Status::Starting | camera::Status::Stopped => Wrong("it does not start".to_owned()),
+    }
+}
