@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use signpost::cli::exit::{Exit, Failure, OrExit as _};
-use signpost::cli::{Cli, Command, bench, log, read};
+use signpost::cli::{Cli, Command, bench, log, password, read, run};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -23,7 +23,9 @@ fn command(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
         Command::Read(args) => read::read(args, &config.model),
         Command::Bench(args) => bench::bench(args, &config.model),
-        Command::Run(_) | Command::Check | Command::Password => {
+        Command::Run(args) => run::run(args, config),
+        Command::Password => password::set(&config),
+        Command::Check => {
             Err(anyhow::anyhow!("this command is not wired yet")).or_exit(Exit::Usage)
         }
     }

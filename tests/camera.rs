@@ -28,7 +28,8 @@ fn start(source: config::Source, demo_clip: Option<&Path>) -> (Started, watch::S
         flip: config::Flip::None,
     };
     let encoder = Encoder::probe(None).unwrap();
-    let settings = Settings { camera, bitrate_kbps: 500, encoder, demo_clip: demo_clip.map(PathBuf::from) };
+    let settings =
+        Settings { camera, bitrate_kbps: 500, encoder, demo_clip: demo_clip.map(PathBuf::from) };
     (Camera::start(settings, Clock::start(), stopped), stop)
 }
 

@@ -11,7 +11,9 @@ pub enum Error {
     #[error("clip {0} does not exist: check the path after file:")]
     NoClip(PathBuf),
     /// There is no camera, and the model's bundle brings no clip to show instead.
-    #[error("no camera was found, and there is no demo clip: the model bundle is missing or brings none")]
+    #[error(
+        "no camera was found, and there is no demo clip: the model bundle is missing or brings none"
+    )]
     NoDemo,
     /// No encoder of those we know encodes here.
     #[error("no H.264 encoder works on this device; tried {0}")]

@@ -6,6 +6,7 @@ pub mod exit;
 pub mod log;
 pub mod password;
 pub mod read;
+pub mod run;
 
 use std::path::PathBuf;
 

@@ -13,6 +13,7 @@ pub mod stabiliser;
 mod status;
 pub mod transcript;
 pub mod window;
+pub mod worker;
 
 pub use chain::{Chain, Reading};
 pub use prediction::{Hand, Handedness, Prediction, Timing};

@@ -1,0 +1,191 @@
+//! `signpost run`: the composition root. Boot, ready, shutdown.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{broadcast, watch};
+use tokio::task::JoinHandle;
+
+use super::RunArgs;
+use super::exit::{Exit, Failure, OrExit as _};
+use crate::camera::{self, Camera, Encoder};
+use crate::clock::Clock;
+use crate::config::{self, Config};
+use crate::http::{self, Access, App, Entry};
+use crate::model::manifest::Bundle;
+use crate::model::{Models, Places, Wanted};
+use crate::recognition::chain::Chain;
+use crate::recognition::worker::{self, Loaded, PREDICTIONS};
+use crate::sessions::Sessions;
+
+/// Everything has to be down by then; what is not is named and left behind.
+const SHUTDOWN: Duration = Duration::from_secs(8);
+
+/// Hands that the live chain follows: signing has two.
+const HANDS: usize = crate::cascade::MAX_HANDS;
+
+/// Serves until a signal says stop.
+///
+/// # Errors
+/// What keeps the program from starting, with its exit code.
+pub fn run(args: &RunArgs, config: Config) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("tokio runtime cannot be started")
+        .or_exit(Exit::Camera)?;
+    let outcome = runtime.block_on(serve(args, config));
+    // A thread that is stuck in a driver must not keep the program.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn serve(args: &RunArgs, config: Config) -> Result<(), Failure> {
+    let mut signals = Signals::new().or_exit(Exit::Configuration)?;
+    let entry = if args.open { Entry::Free } else { Entry::Password };
+    let access = Access::new(&config, entry).or_exit(Exit::Configuration)?;
+    let listeners = http::bind(&config.http.listen).await.or_exit(Exit::Configuration)?;
+    gstreamer::init().or_exit(Exit::Camera)?;
+    let settings = cameras(&config).await?;
+
+    let config = Arc::new(config);
+    let clock = Clock::start();
+    let (stop, stopped) = watch::channel(());
+    let started: Vec<camera::Started> = settings
+        .into_iter()
+        .map(|settings| Camera::start(settings, clock.clone(), stopped.clone()))
+        .collect();
+    let cameras: Vec<Camera> = started.iter().map(|started| started.camera.clone()).collect();
+    let (predictions, _) = broadcast::channel(PREDICTIONS);
+    let first = started.first().context("no camera is configured").or_exit(Exit::Configuration)?;
+    let model = config.model.clone();
+    let recognition = worker::start(
+        move || load(&model),
+        first.frames.clone(),
+        predictions.clone(),
+        clock.clone(),
+    )
+    .or_exit(Exit::Model)?;
+    let sessions = Sessions::start(
+        cameras.clone(),
+        &predictions,
+        config.sessions.clone(),
+        config.ice.clone(),
+        clock,
+    );
+    let viewers = sessions.clone();
+    let app = App::new(
+        config.clone(),
+        access,
+        cameras,
+        sessions,
+        &predictions,
+        recognition.status.clone(),
+        &device_name(),
+    );
+    announce(&listeners.announcement()).or_exit(Exit::Configuration)?;
+    let server = tokio::spawn(http::serve(listeners, http::router(app), stopped));
+
+    signals.wait().await;
+    drop(stop);
+    viewers.stop().await;
+    let owners = started.into_iter().map(|started| started.owner).collect();
+    let thread = tokio::task::spawn_blocking(move || recognition.thread.join());
+    tokio::select! {
+        () = shut_down(server, owners, thread) => log::info!("stopped"),
+        () = tokio::time::sleep(SHUTDOWN) => log::error!("not everything stopped in {SHUTDOWN:?}"),
+        () = signals.wait() => log::warn!("stopped at once by a second signal"),
+    }
+    Ok(())
+}
+
+/// Waits for every owner, each failure logged.
+async fn shut_down(
+    server: JoinHandle<()>,
+    owners: Vec<JoinHandle<()>>,
+    recognition: JoinHandle<std::thread::Result<()>>,
+) {
+    if let Err(error) = server.await {
+        log::error!("the HTTP server did not end well: {error}");
+    }
+    for owner in owners {
+        if let Err(error) = owner.await {
+            log::error!("a camera did not end well: {error}");
+        }
+    }
+    if !matches!(recognition.await, Ok(Ok(()))) {
+        log::error!("recognition did not end well");
+    }
+}
+
+/// Every configured camera with the encoder found by probing and the demo clip.
+async fn cameras(config: &Config) -> Result<Vec<camera::Settings>, Failure> {
+    let prefer = config.encoder.prefer.clone();
+    let encoder = tokio::task::spawn_blocking(move || Encoder::probe(prefer.as_deref()))
+        .await
+        .or_exit(Exit::Camera)?
+        .or_exit(Exit::Camera)?;
+    // A bundle that does not open is told by recognition; then there is no clip either.
+    let bundle = Places::of_this_machine()
+        .find(Wanted::Bundle, &config.model.bundle)
+        .and_then(|folder| Bundle::open(&folder));
+    let demo_clip = bundle.ok().and_then(|bundle| bundle.golden_clip());
+    for camera in &config.cameras {
+        if let config::Source::File(path) = &camera.source
+            && !path.is_file()
+        {
+            return Err(camera::Error::NoClip(path.clone())).or_exit(Exit::Camera);
+        }
+    }
+    let settings = config.cameras.iter().map(|camera| camera::Settings {
+        camera: camera.clone(),
+        bitrate_kbps: config.encoder.bitrate_kbps,
+        encoder: encoder.clone(),
+        demo_clip: demo_clip.clone(),
+    });
+    Ok(settings.collect())
+}
+
+fn load(model: &config::Model) -> Result<Loaded, crate::model::ModelError> {
+    let models = Models::load(&Places::of_this_machine(), model, model.threads)?;
+    let manifest = &models.bundle.manifest;
+    let name = format!("{} {}", manifest.name, manifest.version);
+    Ok(Loaded { chain: Chain::new(models, HANDS)?, name })
+}
+
+/// Tells the address on standard output, where scripts read it.
+fn announce(text: &str) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// The host name, under which the device's own page is opened.
+fn device_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
+}
+
+/// What ends the program: SIGINT or SIGTERM.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
