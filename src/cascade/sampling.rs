@@ -237,14 +237,18 @@ impl<'a, const STEP: usize> Colours<'a, STEP> {
     /// The same near and beyond the edge; black border pixels have black luma and no colour.
     fn outside(&mut self, column: usize, x: i32, y: i32, border: Border) {
         let neutral = NEUTRAL * CHROMA_SUBPIXELS * CHROMA_SUBPIXELS;
-        let taps_luma = taps(x, y, self.size, border);
-        if taps_luma == [None; 4] {
+        let beyond = |position: i32, size: i32| {
+            let pixel = position >> SUBPIXEL_BITS;
+            pixel < -1 || pixel >= size
+        };
+        if border == Border::Black && (beyond(x, self.size.0) || beyond(y, self.size.1)) {
             let colours = [self.black * WEIGHT, neutral, neutral];
             self.blended.iter_mut().zip(colours).for_each(|(plane, code)| plane[column] = code);
             return;
         }
         let mut seen = 0;
         let mut luma = 0;
+        let taps_luma = taps(x, y, self.size, border);
         for (tap, weight) in taps_luma.into_iter().zip(weights(x, y, SUBPIXELS)) {
             let Some((x, y)) = tap else { continue };
             luma += i32::from(self.luma.row(y)[x]) * weight;
