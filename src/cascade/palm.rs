@@ -10,8 +10,9 @@ use super::sampling::{Border, sample};
 use crate::model::hands::{PALM_BOX_VALUES, PALM_BOXES, PALM_SIDE};
 use crate::runtime::{Interpreter, RuntimeError};
 
-/// MediaPipe's `min_detection_confidence`.
-const MIN_SCORE: f64 = 0.5;
+/// MediaPipe's `min_detection_confidence` of 0.5, as a logit: most of the 2,016 boxes need no
+/// exponential.
+const MIN_LOGIT: f32 = 0.0;
 /// Beyond this a logit changes nothing.
 const MAX_LOGIT: f64 = 100.0;
 /// The model's two grids: cells along a side, boxes in each cell.
@@ -83,10 +84,10 @@ fn decode<'a>(
 ) -> impl Iterator<Item = Detection> + 'a {
     let boxes = boxes.chunks_exact(PALM_BOX_VALUES);
     anchors.iter().zip(boxes).zip(logits).filter_map(|((anchor, values), &logit)| {
-        let score = 1.0 / (1.0 + (-f64::from(logit).clamp(-MAX_LOGIT, MAX_LOGIT)).exp());
-        if score.is_nan() || score < MIN_SCORE {
+        if logit.is_nan() || logit < MIN_LOGIT {
             return None;
         }
+        let score = 1.0 / (1.0 + (-f64::from(logit).min(MAX_LOGIT)).exp());
         let value = |index: usize| f64::from(values[index]) / PALM_SIDE as f64;
         let point = |index: usize| [value(index) + anchor[0], value(index + 1) + anchor[1]];
         let ([x, y], [width, height]) = (point(0), [value(2), value(3)]);

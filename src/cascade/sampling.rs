@@ -43,36 +43,63 @@ pub(super) enum Border {
 pub(super) fn sample(frame: &Frame<'_>, roi: &Roi, side: usize, border: Border, out: &mut [f32]) {
     assert!(side <= MAX_SIDE, "both models' sides are at most {MAX_SIDE}");
     assert_eq!(out.len(), side * side * 3, "the buffer is the model's input");
-    let (mut xs, mut ys) = ([0; MAX_SIDE], [0; MAX_SIDE]);
     let size = (frame.width() as i32, frame.height() as i32);
-    let mut colours = match frame.pixels {
-        Pixels::Rgb(_) => None,
-        Pixels::I420 { y, u, v, colour } => Some(Colours::new(size, y, [u, v], 1, colour)),
+    let grid = Grid::new(roi, side);
+    match frame.pixels {
+        Pixels::Rgb(plane) => {
+            grid.each_row(out, |xs, ys, out| rgb_row(plane, size, xs, ys, border, out));
+        }
+        Pixels::I420 { y, u, v, colour } => {
+            let mut colours = Colours::<1>::new(size, y, [u, v], colour);
+            grid.each_row(out, |xs, ys, out| colours.row(xs, ys, border, out));
+        }
         Pixels::Nv12 { y, uv, colour } => {
             let v = Plane { data: uv.data.get(1..).unwrap_or_default(), ..uv };
-            Some(Colours::new(size, y, [uv, v], 2, colour))
-        }
-    };
-    for (row, out) in out.chunks_exact_mut(side * 3).enumerate() {
-        let (xs, ys) = (&mut xs[..side], &mut ys[..side]);
-        positions(roi, side, row, xs, ys);
-        match (&mut colours, frame.pixels) {
-            (Some(colours), _) => colours.row(xs, ys, border, out),
-            (None, Pixels::Rgb(plane)) => rgb_row(plane, size, xs, ys, border, out),
-            (None, _) => unreachable!("every layout but RGB has colours"),
+            let mut colours = Colours::<2>::new(size, y, [uv, v], colour);
+            grid.each_row(out, |xs, ys, out| colours.row(xs, ys, border, out));
         }
     }
 }
 
-/// Positions of one output row in 1/32 pixel.
-fn positions(roi: &Roi, side: usize, row: usize, xs: &mut [i32], ys: &mut [i32]) {
-    let (sin, cos) = roi.theta.sin_cos();
-    let side = side as f64;
-    let v = row as f64 / side - 0.5;
-    for (column, (x, y)) in xs.iter_mut().zip(ys).enumerate() {
-        let u = column as f64 / side - 0.5;
-        *x = round(f64::from(SUBPIXELS) * (roi.cx + roi.size * (u * cos - v * sin)));
-        *y = round(f64::from(SUBPIXELS) * (roi.cy + roi.size * (u * sin + v * cos)));
+/// Positions of the output's pixels in the frame.
+struct Grid {
+    side: usize,
+    /// What a column adds, in 1/32 pixel, rotation applied; the frame's place is in it.
+    columns: [[f64; MAX_SIDE]; 2],
+    /// What a full square's height adds.
+    down: [f64; 2],
+}
+
+impl Grid {
+    fn new(roi: &Roi, side: usize) -> Self {
+        let subpixels = f64::from(SUBPIXELS);
+        let (sin, cos) = roi.theta.sin_cos();
+        let size = roi.size * subpixels;
+        let mut columns = [[0.0; MAX_SIDE]; 2];
+        for column in 0..side {
+            let u = column as f64 / side as f64 - 0.5;
+            columns[0][column] = roi.cx * subpixels + size * u * cos;
+            columns[1][column] = roi.cy * subpixels + size * u * sin;
+        }
+        Self { side, columns, down: [-size * sin, size * cos] }
+    }
+
+    /// Calls `fill` for every row with its positions in 1/32 pixel.
+    fn each_row(&self, out: &mut [f32], mut fill: impl FnMut(&[i32], &[i32], &mut [f32])) {
+        let (mut xs, mut ys) = ([0; MAX_SIDE], [0; MAX_SIDE]);
+        let (xs, ys) = (&mut xs[..self.side], &mut ys[..self.side]);
+        for (row, out) in out.chunks_exact_mut(self.side * 3).enumerate() {
+            let v = row as f64 / self.side as f64 - 0.5;
+            positions(&self.columns[0], self.down[0] * v, xs);
+            positions(&self.columns[1], self.down[1] * v, ys);
+            fill(xs, ys, out);
+        }
+    }
+}
+
+fn positions(columns: &[f64], row: f64, out: &mut [i32]) {
+    for (out, column) in out.iter_mut().zip(columns) {
+        *out = round(column + row);
     }
 }
 
@@ -105,12 +132,7 @@ fn weights(x: i32, y: i32, subpixels: i32) -> [i32; 4] {
 }
 
 /// The four pixels around a position, `None` where the border is black.
-fn taps(
-    x: i32,
-    y: i32,
-    (width, height): (i32, i32),
-    border: Border,
-) -> [Option<(usize, usize)>; 4] {
+fn taps(x: i32, y: i32, (width, height): (i32, i32), border: Border) -> [Option<(usize, usize)>; 4] {
     let (x, y) = (x >> SUBPIXEL_BITS, y >> SUBPIXEL_BITS);
     [(x, y), (x + 1, y), (x, y + 1), (x + 1, y + 1)].map(|(x, y)| {
         let nearest = (x.clamp(0, width - 1), y.clamp(0, height - 1));
@@ -133,8 +155,7 @@ fn rgb_row(
         let weights = weights(x, y, SUBPIXELS);
         let mut sums = [WEIGHT / 2; 3];
         if inner.contains(&column) {
-            let start =
-                (y >> SUBPIXEL_BITS) as usize * plane.stride + 3 * (x >> SUBPIXEL_BITS) as usize;
+            let start = (y >> SUBPIXEL_BITS) as usize * plane.stride + 3 * (x >> SUBPIXEL_BITS) as usize;
             let top = &plane.data[start..start + 6];
             let bottom = &plane.data[start + plane.stride..start + plane.stride + 6];
             for channel in 0..3 {
@@ -158,13 +179,12 @@ fn rgb_row(
     }
 }
 
-/// A frame with chroma planes, ready to be sampled row by row.
-struct Colours<'a> {
+/// A frame with chroma planes, ready to be sampled row by row. `STEP`: bytes from one chroma
+/// sample to the next, 1 planar, 2 interleaved.
+struct Colours<'a, const STEP: usize> {
     size: (i32, i32),
     luma: Plane<'a>,
     chroma: [Plane<'a>; 2],
-    /// Bytes from one chroma sample to the next: 1 planar, 2 interleaved.
-    step: usize,
     /// Where chroma lies against luma, in 1/64 chroma sample.
     shift: (i32, i32),
     black: i32,
@@ -174,14 +194,8 @@ struct Colours<'a> {
     blended: [[i32; MAX_SIDE]; 3],
 }
 
-impl<'a> Colours<'a> {
-    fn new(
-        size: (i32, i32),
-        luma: Plane<'a>,
-        chroma: [Plane<'a>; 2],
-        step: usize,
-        colour: Colour,
-    ) -> Self {
+impl<'a, const STEP: usize> Colours<'a, STEP> {
+    fn new(size: (i32, i32), luma: Plane<'a>, chroma: [Plane<'a>; 2], colour: Colour) -> Self {
         let horizontal = match colour.siting {
             Siting::Left => 0,
             Siting::Centre => CHROMA_SHIFT,
@@ -192,52 +206,50 @@ impl<'a> Colours<'a> {
         };
         let to_rgb = ToRgb::new(colour);
         let shift = (horizontal, CHROMA_SHIFT);
-        Self { size, luma, chroma, step, shift, black, to_rgb, blended: [[0; MAX_SIDE]; 3] }
+        Self { size, luma, chroma, shift, black, to_rgb, blended: [[0; MAX_SIDE]; 3] }
     }
 
     fn row(&mut self, xs: &[i32], ys: &[i32], border: Border, out: &mut [f32]) {
         // One pixel more than luma needs on each side keeps the chroma taps inside as well.
         let inner = interior(xs, ys, 1, (self.size.0 - 3, self.size.1 - 3));
-        for column in inner.clone() {
-            self.inside(column, xs[column], ys[column]);
-        }
+        self.inside(inner.clone(), xs, ys);
         for column in (0..inner.start).chain(inner.end..xs.len()) {
             self.outside(column, xs[column], ys[column], border);
         }
-        let [luma, blue, red] = &self.blended;
-        let codes = luma.iter().zip(blue).zip(red);
-        for (out, ((luma, blue), red)) in out.chunks_exact_mut(3).zip(codes) {
-            out.copy_from_slice(&self.to_rgb.pixel(*luma, *blue, *red));
-        }
+        self.to_rgb.row(&self.blended, out);
     }
 
-    fn inside(&mut self, column: usize, x: i32, y: i32) {
-        let four = |plane: Plane<'_>, start: usize, step: usize, weights: [i32; 4]| {
-            let top = &plane.data[start..start + step + 1];
-            let bottom = &plane.data[start + plane.stride..start + plane.stride + step + 1];
-            i32::from(top[0]) * weights[0]
-                + i32::from(top[step]) * weights[1]
-                + i32::from(bottom[0]) * weights[2]
-                + i32::from(bottom[step]) * weights[3]
-        };
-        let (left, top) = ((x >> SUBPIXEL_BITS) as usize, (y >> SUBPIXEL_BITS) as usize);
-        let weights_luma = weights(x, y, SUBPIXELS);
-        self.blended[0][column] = four(self.luma, top * self.luma.stride + left, 1, weights_luma);
-        let (x, y) = (x - self.shift.0, y - self.shift.1);
-        let (left, top) = ((x >> CHROMA_BITS) as usize, (y >> CHROMA_BITS) as usize);
-        let weights = weights(x, y, CHROMA_SUBPIXELS);
-        for (plane, blended) in self.chroma.iter().zip(&mut self.blended[1..]) {
-            blended[column] =
-                four(*plane, top * plane.stride + left * self.step, self.step, weights);
+    /// Blends columns whose taps all lie in the frame, plane by plane.
+    fn inside(&mut self, columns: Columns<usize>, xs: &[i32], ys: &[i32]) {
+        let (xs, ys) = (&xs[columns.clone()], &ys[columns.clone()]);
+        let [luma, blue, red] = &mut self.blended;
+        for ((out, &x), &y) in luma[columns.clone()].iter_mut().zip(xs).zip(ys) {
+            *out = blend::<1, SUBPIXEL_BITS>(self.luma, x, y);
+        }
+        let chroma = blue[columns.clone()].iter_mut().zip(&mut red[columns]);
+        for (((blue, red), &x), &y) in chroma.zip(xs).zip(ys) {
+            let (x, y) = (x - self.shift.0, y - self.shift.1);
+            *blue = blend::<STEP, CHROMA_BITS>(self.chroma[0], x, y);
+            *red = blend::<STEP, CHROMA_BITS>(self.chroma[1], x, y);
         }
     }
 
     /// The same near and beyond the edge; black border pixels have black luma and no colour.
     fn outside(&mut self, column: usize, x: i32, y: i32, border: Border) {
+        let neutral = NEUTRAL * CHROMA_SUBPIXELS * CHROMA_SUBPIXELS;
+        let beyond = |position: i32, size: i32| {
+            let pixel = position >> SUBPIXEL_BITS;
+            pixel < -1 || pixel >= size
+        };
+        if border == Border::Black && (beyond(x, self.size.0) || beyond(y, self.size.1)) {
+            let colours = [self.black * WEIGHT, neutral, neutral];
+            self.blended.iter_mut().zip(colours).for_each(|(plane, code)| plane[column] = code);
+            return;
+        }
         let mut seen = 0;
         let mut luma = 0;
-        let weights_luma = weights(x, y, SUBPIXELS);
-        for (tap, weight) in taps(x, y, self.size, border).into_iter().zip(weights_luma) {
+        let taps_luma = taps(x, y, self.size, border);
+        for (tap, weight) in taps_luma.into_iter().zip(weights(x, y, SUBPIXELS)) {
             let Some((x, y)) = tap else { continue };
             luma += i32::from(self.luma.row(y)[x]) * weight;
             seen += weight;
@@ -252,12 +264,27 @@ impl<'a> Colours<'a> {
             let mut sum = 0;
             for (tap, weight) in taps.iter().zip(weights) {
                 let (x, y) = tap.expect("a nearest border has every pixel");
-                sum += i32::from(plane.row(y)[x * self.step]) * weight;
+                sum += i32::from(plane.row(y)[x * STEP]) * weight;
             }
-            let neutral = NEUTRAL * CHROMA_SUBPIXELS * CHROMA_SUBPIXELS;
             blended[column] = neutral + (sum - neutral) / WEIGHT * seen;
         }
     }
+}
+
+/// The weighted sum of the four samples around a position in 1/2^`BITS` sample, all of which
+/// lie in the plane.
+#[inline(always)]
+fn blend<const STEP: usize, const BITS: u32>(plane: Plane<'_>, x: i32, y: i32) -> i32 {
+    let start = (y >> BITS) as usize * plane.stride + (x >> BITS) as usize * STEP;
+    // One slice that ends with the last tap, so that one check covers all four.
+    let square = &plane.data[start..][..plane.stride + STEP + 1];
+    let bottom = &square[plane.stride..];
+    let [a, b, c, d] = [square[0], square[STEP], bottom[0], bottom[STEP]].map(i32::from);
+    let mask = (1 << BITS) - 1;
+    let (right, down) = (x & mask, y & mask);
+    let top = (a << BITS) + (b - a) * right;
+    let bottom = (c << BITS) + (d - c) * right;
+    (top << BITS) + (bottom - top) * down
 }
 
 /// Y'CbCr codes to R'G'B' of 0..1: `rgb = luma * y + offsets + chroma terms`.
@@ -308,14 +335,26 @@ impl ToRgb {
         }
     }
 
-    fn pixel(&self, luma: i32, blue: i32, red: i32) -> [f32; 3] {
-        let (luma, blue, red) = (luma as f32 * self.luma, blue as f32, red as f32);
-        [
-            luma + red * self.red_from_red + self.offsets[0],
-            luma + blue * self.green_from_blue + red * self.green_from_red + self.offsets[1],
-            luma + blue * self.blue_from_blue + self.offsets[2],
-        ]
-        .map(|value| value.clamp(0.0, 1.0))
+    /// Converts a row: colour by colour, which the compiler makes vectors of, then woven.
+    fn row(&self, [luma, blue, red]: &[[i32; MAX_SIDE]; 3], out: &mut [f32]) {
+        let mut rgb = [[0.0; MAX_SIDE]; 3];
+        for column in 0..MAX_SIDE {
+            let luma = luma[column] as f32 * self.luma;
+            let (blue, red) = (blue[column] as f32, red[column] as f32);
+            let colours = [
+                red * self.red_from_red,
+                blue * self.green_from_blue + red * self.green_from_red,
+                blue * self.blue_from_blue,
+            ];
+            for channel in 0..3 {
+                let value = luma + colours[channel] + self.offsets[channel];
+                rgb[channel][column] = value.clamp(0.0, 1.0);
+            }
+        }
+        let [red, green, blue] = &rgb;
+        for (((out, red), green), blue) in out.chunks_exact_mut(3).zip(red).zip(green).zip(blue) {
+            (out[0], out[1], out[2]) = (*red, *green, *blue);
+        }
     }
 }
 

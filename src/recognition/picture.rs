@@ -96,7 +96,6 @@ mod tests {
     fn colorimetry_that_is_not_stated_goes_by_height() {
         assert_eq!(colour(&info("width=640,height=480")).matrix, Matrix::Bt601);
         assert_eq!(colour(&info("width=1280,height=720")).matrix, Matrix::Bt709);
-        assert_eq!(colour(&info("width=640,height=480")).siting, Siting::Left);
     }
 
     #[test]
