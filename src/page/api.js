@@ -21,6 +21,7 @@ export class Unreachable extends Error {}
 /** Sends a request; resolves to the JSON answer, rejects with Refused or Unreachable. */
 export async function request(method, path, body) {
     let response;
+    let answer;
     try {
         response = await fetch(path, {
             method,
@@ -29,10 +30,12 @@ export async function request(method, path, body) {
             cache: "no-store",
             signal: AbortSignal.timeout(REQUEST_LIMIT_MS),
         });
+        answer = await response.json();
     } catch (error) {
-        throw new Unreachable(error.message);
+        // An error page of a proxy is no JSON, but an answer; half of one is none.
+        if (!response || response.ok) throw new Unreachable(error.message);
+        answer = {};
     }
-    const answer = await response.json().catch(() => ({}));
     if (!response.ok) {
         throw new Refused(response.status, answer, Number(response.headers.get("Retry-After")) || undefined);
     }

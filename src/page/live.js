@@ -9,6 +9,8 @@ import { fill, words } from "./words.js";
 
 const STATUS_EVERY_MS = 3000;
 const FIGURES_EVERY_MS = 1000;
+/** A device that has just started may need longer for its first answer than a request waits. */
+const OFFERS = 3;
 
 const at = (id) => document.getElementById(id);
 
@@ -34,6 +36,8 @@ let offerToPicture_ms;
 
 /** STUN and TURN servers, asked for once: in most networks there are none. */
 let iceServers;
+/** Offers in a row that nobody answered. */
+let unanswered = 0;
 
 async function connect() {
     showProblem(undefined);
@@ -45,6 +49,7 @@ async function connect() {
     connection = new Connection({
         answered(answer) {
             session = answer.session;
+            unanswered = 0;
             status.phase = "waiting";
         },
         track(stream, receiver) {
@@ -80,12 +85,18 @@ function onFrame(now, held_ms) {
     status.frame(now, held_ms);
 }
 
-/** The one place where a connection's end is answered: now by a button. */
+/** The one place where a connection's end is answered. */
 function onEnd(ending) {
     if (ending.status === 401) {
         location.replace("/login");
         return;
     }
+    unanswered = ending.kind === "unreachable" ? unanswered + 1 : 0;
+    if (unanswered > 0 && unanswered < OFFERS) {
+        connect();
+        return;
+    }
+    unanswered = 0;
     status.phase = "ended";
     showProblem(ending);
 }

@@ -109,7 +109,7 @@ export class Status {
     #showChip() {
         const chip = document.getElementById("chip");
         const failed = this.#camera?.state === "failed" || this.#camera?.state === "stopped";
-        const state = this.#phase === "live" && failed ? "failed" : this.#phase;
+        const state = this.#phase !== "ended" && failed ? "failed" : this.#phase;
         chip.dataset.state = state;
         const text = document.getElementById("chip-text");
         const said = {

@@ -26,7 +26,7 @@ test("a viewer sees the picture move, landmarks, the sign and HELLO WORLD", asyn
     await seesLandmarks(viewer);
     await seesTranscript(viewer, "HELLO WORLD");
     const sign = viewer.page.locator("#sign");
-    await viewer.page.waitForFunction(() => /^[A-Z]$/.test(document.getElementById("sign").textContent));
+    await viewer.until('/^[A-Z]$/.test(document.getElementById("sign").textContent)');
     assert.equal(await sign.isVisible(), true);
     assert.match(await viewer.page.locator("#chip-text").textContent(), /demo clip/);
     behaved(viewer, signpost.url);
@@ -62,7 +62,7 @@ test("lowest latency draws the newest prediction and tells its age", async () =>
     await viewer.until("stats.hits > 10");
     await viewer.page.getByLabel("Lowest latency").check();
     await viewer.until("stats.delay_ms === 0 && stats.age_ms > 0");
-    await viewer.page.waitForFunction(() => /behind/.test(document.getElementById("detail-overlay").textContent));
+    await viewer.until('/behind/.test(document.getElementById("detail-overlay").textContent)');
     await viewer.page.getByLabel("Lowest latency").uncheck();
     await viewer.until("stats.delay_ms > 0");
     await viewer.close();

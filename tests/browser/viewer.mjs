@@ -8,6 +8,8 @@ import { chromium } from "playwright-core";
 export const chromiumPath =
     process.env.CHROMIUM ?? ["/usr/bin/chromium", "/usr/bin/chromium-browser"].find((path) => existsSync(path));
 
+const ASK_EVERY_MS = 50;
+
 export function launch(executablePath = chromiumPath) {
     return chromium.launch({ executablePath });
 }
@@ -40,19 +42,20 @@ export class Viewer {
         return this.page.evaluate(() => window.signpost.stats);
     }
 
-    /** Waits until an expression of the page's figures holds, such as `stats.frames > 5`. */
+    /**
+     * Waits until an expression holds in the page, with `stats` for its figures:
+     * `stats.frames > 5`. Asked from outside, because the page's policy forbids
+     * eval, with which Playwright would wait inside.
+     */
     async until(expression, limit_s = 60) {
-        try {
-            await this.page.waitForFunction(`(({ stats }) => ${expression})(window.signpost)`, undefined, {
-                timeout: limit_s * 1000,
-            });
-        } catch (error) {
-            const stats = { ...(await this.stats()), rtpTimestamps: undefined };
-            const problem = await this.page.locator("#problem").innerText();
-            throw new Error(`"${expression}" did not come true in ${limit_s} s: ${JSON.stringify(stats)} ${problem}`, {
-                cause: error,
-            });
+        const deadline = performance.now() + limit_s * 1000;
+        while (performance.now() < deadline) {
+            if (await this.page.evaluate(`(({ stats }) => ${expression})(window.signpost)`)) return;
+            await this.page.waitForTimeout(ASK_EVERY_MS);
         }
+        const stats = { ...(await this.stats()), rtpTimestamps: undefined };
+        const problem = (await this.page.locator("#problem").innerText()).trim();
+        throw new Error(`"${expression}" did not come true in ${limit_s} s: ${JSON.stringify(stats)} ${problem}`);
     }
 
     /** Brightness of a coarse grid of the picture that is shown now: 64 x 36 values of 0..255. */
