@@ -5,6 +5,7 @@ use crate::hand::{self, Side, View};
 use crate::letters;
 use crate::pose::Build;
 use crate::space::{Rotation, vec3};
+use crate::touch;
 
 /// How far examples of a letter may differ.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +33,7 @@ pub fn landmarks(letter: char, seed: u64, side: Side, variety: &Variety) -> [[f3
     // The joints' variety is not the view's.
     pose.turn = letters::pose(letter).turn;
     let mut angle = || dice.about(variety.view);
+    pose = touch::keep(letter, &build, &pose);
     let turn = Rotation::about(vec3(angle(), angle(), angle()));
     let view = View {
         place: (dice.within(250.0, 390.0), dice.within(220.0, 270.0)),

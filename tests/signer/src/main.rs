@@ -10,7 +10,8 @@ use signpost_signer::clip::{self, ClipError};
 use signpost_signer::example::{self, Variety};
 use signpost_signer::hand::Side;
 use signpost_signer::letters::LETTERS;
-use signpost_signer::timeline::{Performance, Script, Strokes};
+use signpost_signer::script::{Script, Strokes};
+use signpost_signer::timeline::Performance;
 
 /// Renders a hand that fingerspells.
 #[derive(Parser)]

@@ -43,7 +43,7 @@ impl Look {
         let pale = vec3(0.64, 0.38, 0.29);
         Self {
             skin,
-            palm: skin.lerp(pale, 0.55),
+            palm: skin.lerp(pale, 0.32),
             cloth: vec3(dice.unit(), dice.unit(), dice.unit()) * 0.25 + vec3(0.02, 0.02, 0.03),
             lamp: vec3(dice.about(0.9), -dice.within(0.4, 0.9), dice.within(0.7, 1.1)).unit(),
             lamp_colour: vec3(1.0, dice.within(0.9, 1.0), dice.within(0.78, 0.98))
@@ -109,7 +109,7 @@ impl Look {
                 * smooth(1.42, 1.28, t)
                 * smooth(-0.42, -0.58, inner)
                 * smooth(0.78, 0.66, across.abs());
-            let plate = self.palm.lerp(vec3(0.70, 0.44, 0.38), 0.5);
+            let plate = colour.lerp(vec3(0.70, 0.44, 0.38), 0.35);
             colour = colour.lerp(plate, 0.75 * nail);
             gloss += 0.12 * nail;
         }
