@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use signpost::cli::exit::{Exit, Failure, OrExit as _};
-use signpost::cli::{Cli, Command, bench, log, password, read, run};
+use signpost::cli::{Cli, Command, bench, check, log, password, read, run};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -18,15 +18,16 @@ fn main() -> ExitCode {
 }
 
 fn command(cli: &Cli) -> Result<(), Failure> {
-    let config = cli.load().or_exit(Exit::Configuration)?;
+    let config = match (&cli.command, cli.load()) {
+        (Command::Check, config) => return check::check(config),
+        (_, config) => config.or_exit(Exit::Configuration)?,
+    };
     log::start(config.log);
     match &cli.command {
+        Command::Run(args) => run::run(args, config),
         Command::Read(args) => read::read(args, &config.model),
         Command::Bench(args) => bench::bench(args, &config.model),
-        Command::Run(args) => run::run(args, config),
         Command::Password => password::set(&config),
-        Command::Check => {
-            Err(anyhow::anyhow!("this command is not wired yet")).or_exit(Exit::Usage)
-        }
+        Command::Check => unreachable!("a check has returned already"),
     }
 }

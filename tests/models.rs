@@ -37,7 +37,10 @@ fn a_model_tells_its_tensors_and_runs_again_and_again() {
     let Some(runtime) = runtime() else { return };
     let mut model = runtime.load("tiny", tiny(), 1).unwrap();
     assert_eq!(model.inputs().len(), 1);
-    assert_eq!((&model.inputs()[0].shape[..], model.inputs()[0].element), (&[1, 4][..], Element::F32));
+    assert_eq!(
+        (&model.inputs()[0].shape[..], model.inputs()[0].element),
+        (&[1, 4][..], Element::F32)
+    );
     assert_eq!(model.outputs()[0].shape, [1, 3]);
     for scale in [0.0, 1.0, -2.0] {
         let mut out = [0.0; 3];
@@ -137,7 +140,10 @@ fn a_model_of_another_shape_is_refused() {
     std::fs::write(&path, tiny()).unwrap();
     let sum = "441fb5ad9c1f7dfbe22cc8d5499ef364a418057616d4b3b6d5669cca8862d6ce";
     let load = |inputs: &[&[usize]]| {
-        model::load(&runtime, &path, sum, 1, inputs, &[&[1, 3]]).map(|_| ()).unwrap_err().to_string()
+        model::load(&runtime, &path, sum, 1, inputs, &[&[1, 3]])
+            .map(|_| ())
+            .unwrap_err()
+            .to_string()
     };
     let error = load(&[&[1, 10, 64]]);
     assert!(error.ends_with("input 0 has shape [1, 4], expected [1, 10, 64]"), "{error}");

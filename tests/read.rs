@@ -5,8 +5,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use gstreamer as gst;
 use gst::prelude::*;
+use gstreamer as gst;
 use serde_json::Value;
 use signpost::config;
 use signpost::model::{Models, Places};
@@ -79,7 +79,8 @@ fn what_is_no_video_is_told_so() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let noise: Vec<u8> = (0u32..50_000).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let noise: Vec<u8> =
+        (0u32..50_000).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     for (name, bytes) in [("noise.mp4", &noise[..]), ("empty.mp4", b""), ("text.mp4", b"hello\n")] {
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();
@@ -178,8 +179,11 @@ fn a_bundle_that_is_missing_or_spoiled_ends_with_5() {
     let folder = bundle();
     let manifest = folder.path().join("manifest.toml");
     let text = std::fs::read_to_string(&manifest).unwrap();
-    std::fs::write(&manifest, text.replace("frames = 10", "frames = 11").replace("[1, 10,", "[1, 11,"))
-        .unwrap();
+    std::fs::write(
+        &manifest,
+        text.replace("frames = 10", "frames = 11").replace("[1, 10,", "[1, 11,"),
+    )
+    .unwrap();
     fails(&with(folder.path()), 5, "input 0 has shape");
     std::fs::write(&manifest, text.replace("rate_hz", "rate")).unwrap();
     fails(&with(folder.path()), 5, "unknown field `rate`");
@@ -194,5 +198,9 @@ fn a_missing_runtime_ends_with_5() {
         .env("SIGNPOST_MODEL__RUNTIME", "/nowhere/libLiteRt.so")
         .output()
         .unwrap();
-    fails(&output, 5, "runtime library libLiteRt.so: not found; looked in /nowhere/libLiteRt.so; run ./dev");
+    fails(
+        &output,
+        5,
+        "runtime library libLiteRt.so: not found; looked in /nowhere/libLiteRt.so; run ./dev",
+    );
 }

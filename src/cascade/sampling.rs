@@ -132,7 +132,12 @@ fn weights(x: i32, y: i32, subpixels: i32) -> [i32; 4] {
 }
 
 /// The four pixels around a position, `None` where the border is black.
-fn taps(x: i32, y: i32, (width, height): (i32, i32), border: Border) -> [Option<(usize, usize)>; 4] {
+fn taps(
+    x: i32,
+    y: i32,
+    (width, height): (i32, i32),
+    border: Border,
+) -> [Option<(usize, usize)>; 4] {
     let (x, y) = (x >> SUBPIXEL_BITS, y >> SUBPIXEL_BITS);
     [(x, y), (x + 1, y), (x, y + 1), (x + 1, y + 1)].map(|(x, y)| {
         let nearest = (x.clamp(0, width - 1), y.clamp(0, height - 1));
@@ -155,7 +160,8 @@ fn rgb_row(
         let weights = weights(x, y, SUBPIXELS);
         let mut sums = [WEIGHT / 2; 3];
         if inner.contains(&column) {
-            let start = (y >> SUBPIXEL_BITS) as usize * plane.stride + 3 * (x >> SUBPIXEL_BITS) as usize;
+            let start =
+                (y >> SUBPIXEL_BITS) as usize * plane.stride + 3 * (x >> SUBPIXEL_BITS) as usize;
             let top = &plane.data[start..start + 6];
             let bottom = &plane.data[start + plane.stride..start + plane.stride + 6];
             for channel in 0..3 {

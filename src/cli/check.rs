@@ -1,20 +1,19 @@
 //! `signpost check`: what `run` would do here, and whether it could.
 
 use std::io::{self, Write};
-use std::path::Path;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::exit::{Exit, Failure, OrExit as _};
-use crate::camera::{self, Camera, Encoder};
+use super::run;
+use crate::camera::{self, Camera};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Effective, IceServer};
 use crate::errors;
 use crate::http::access::password::{self, PasswordError};
 use crate::http::{self, Access, BindError, Entry};
-use crate::model::manifest::Bundle;
-use crate::model::{Models, Places, Wanted};
+use crate::model::{Models, Places};
 
 /// A camera owner gives up on its first picture after 10 s; then it says why.
 const FIRST_PICTURE: Duration = Duration::from_secs(12);
@@ -100,13 +99,16 @@ async fn look(config: &Config) -> Vec<Finding> {
         findings.push(Finding::new("GStreamer", Wrong(errors::chain(&error))));
         return findings;
     }
-    match Encoder::probe(config.encoder.prefer.as_deref()) {
-        Ok(encoder) => {
-            let words = format!("{}: {}", encoder.element, encoder.reason);
-            findings.push(Finding::new("encoder", Fine(words)));
-            findings.extend(cameras(config, &encoder).await);
+    match run::cameras(config).await {
+        Ok(settings) => {
+            let encoder = settings.first().map(|first| first.encoder.clone());
+            let words = encoder.map(|encoder| format!("{}: {}", encoder.element, encoder.reason));
+            findings.extend(words.map(|words| Finding::new("encoder", Fine(words))));
+            findings.extend(cameras(settings).await);
         }
-        Err(error) => findings.push(Finding::new("encoder", Wrong(errors::chain(&error)))),
+        Err(failure) => {
+            findings.push(Finding::new("camera", Wrong(errors::chain(failure.error.as_ref()))));
+        }
     }
     findings
 }
@@ -130,7 +132,9 @@ fn login(config: &Config) -> Outcome {
 
 async fn listening(config: &Config) -> Outcome {
     match http::bind(&config.http.listen).await {
-        Ok(listeners) => Fine(listeners.announcement().trim().replace('\n', ", ")),
+        Ok(listeners) => {
+            Fine(listeners.announcement().replace("listening ", "").trim().replace('\n', ", "))
+        }
         // A running signpost is the most likely reason.
         Err(error @ BindError::InUse { .. }) => Note(error.to_string()),
         Err(error) => Wrong(errors::chain(&error)),
@@ -138,7 +142,8 @@ async fn listening(config: &Config) -> Outcome {
 }
 
 fn ice(servers: &[IceServer]) -> String {
-    let urls: Vec<&str> = servers.iter().flat_map(|server| &server.urls).map(String::as_str).collect();
+    let urls: Vec<&str> =
+        servers.iter().flat_map(|server| &server.urls).map(String::as_str).collect();
     if urls.is_empty() { "none: viewers in this network only".to_owned() } else { urls.join(", ") }
 }
 
@@ -153,17 +158,11 @@ fn model(config: &Config) -> Outcome {
 }
 
 /// Starts every camera as `run` does and waits for its first picture.
-async fn cameras(config: &Config, encoder: &Encoder) -> Vec<Finding> {
-    let demo_clip = demo_clip(&config.model.bundle);
+async fn cameras(settings: Vec<camera::Settings>) -> Vec<Finding> {
     let clock = Clock::start();
     let mut findings = Vec::new();
-    for camera in &config.cameras {
-        let settings = camera::Settings {
-            camera: camera.clone(),
-            bitrate_kbps: config.encoder.bitrate_kbps,
-            encoder: encoder.clone(),
-            demo_clip: demo_clip.clone(),
-        };
+    for settings in settings {
+        let name = settings.camera.name.clone();
         let (stop, stopped) = watch::channel(());
         let started = Camera::start(settings, clock.clone(), stopped);
         let mut status = started.camera.status();
@@ -175,7 +174,7 @@ async fn cameras(config: &Config, encoder: &Encoder) -> Vec<Finding> {
         drop(stop);
         // Its pipeline has a deadline of its own; two cameras may share a device.
         let _ = started.owner.await;
-        findings.push(Finding::new(format!("camera {}", camera.name), outcome));
+        findings.push(Finding::new(format!("camera {name}"), outcome));
     }
     findings
 }

@@ -121,7 +121,7 @@ async fn shut_down(
 }
 
 /// Every configured camera with the encoder found by probing and the demo clip.
-async fn cameras(config: &Config) -> Result<Vec<camera::Settings>, Failure> {
+pub(super) async fn cameras(config: &Config) -> Result<Vec<camera::Settings>, Failure> {
     let prefer = config.encoder.prefer.clone();
     let encoder = tokio::task::spawn_blocking(move || Encoder::probe(prefer.as_deref()))
         .await

@@ -28,24 +28,37 @@ fn text(status: &Status, refused: u64) -> String {
     let mut page = Page::default();
     page.family("signpost_info", "gauge", "Version of the program.");
     page.sample("signpost_info", &[("version", status.version)], 1.0);
-    page.family("signpost_uptime_seconds", "gauge", "Time since the start.");
-    page.sample("signpost_uptime_seconds", &[], status.uptime_s as f64);
-    page.family("signpost_degraded", "gauge", "Reasons why not everything works.");
-    page.sample("signpost_degraded", &[], status.degraded.len() as f64);
+    page.gauge("signpost_uptime_seconds", "Time since the start.", status.uptime_s as f64);
+    let degraded = status.degraded.len() as f64;
+    page.gauge("signpost_degraded", "Reasons why not everything works.", degraded);
     page.family("signpost_camera_live", "gauge", "Whether the camera gives pictures.");
     for camera in &status.cameras {
         let live = f64::from(u8::from(camera.state == "live"));
         page.sample("signpost_camera_live", &[("camera", &camera.name)], live);
     }
     let recognition = &status.recognition;
-    page.family("signpost_results_total", "counter", "Results of recognition.");
-    page.sample("signpost_results_total", &[], recognition.results as f64);
-    page.family("signpost_results_per_second", "gauge", "Over the last five seconds.");
-    page.sample("signpost_results_per_second", &[], recognition.results_per_s);
-    page.family("signpost_dropped_frames_total", "counter", "Frames that recognition skipped.");
-    page.sample("signpost_dropped_frames_total", &[], recognition.dropped as f64);
-    page.family("signpost_logins_refused_total", "counter", "Wrong passwords and refused tries.");
-    page.sample("signpost_logins_refused_total", &[], refused as f64);
+    page.gauge("signpost_results_per_second", "Mean of five seconds.", recognition.results_per_s);
+    let sessions = &status.sessions;
+    page.gauge("signpost_viewers", "Places taken.", sessions.viewers as f64);
+    page.gauge("signpost_viewers_limit", "Places there are.", sessions.max_viewers as f64);
+    page.gauge("signpost_connections", "Connections of viewers.", sessions.connections as f64);
+    let counters = [
+        ("results", "Results of recognition.", recognition.results),
+        ("dropped_frames", "Frames that recognition skipped.", recognition.dropped),
+        ("offers_answered", "Offers answered.", sessions.answered),
+        ("offers_failed", "Offers that the pipeline could not answer.", sessions.failed),
+        ("offers_over_limit", "Offers refused: every place taken.", sessions.refused_at_capacity),
+        ("predictions_dropped", "Predictions too old to send.", sessions.predictions_dropped),
+        ("predictions_missed", "Predictions that came too fast.", sessions.predictions_missed),
+        ("messages_refused", "Messages that a channel refused.", sessions.messages_refused),
+        ("teardowns_stuck", "Pipelines that did not stop.", sessions.teardowns_stuck),
+        ("logins_refused", "Wrong passwords and refused tries.", refused),
+    ];
+    for (name, help, count) in counters {
+        let name = format!("signpost_{name}_total");
+        page.family(&name, "counter", help);
+        page.sample(&name, &[], count as f64);
+    }
     page.text
 }
 
@@ -58,6 +71,11 @@ impl Page {
     fn family(&mut self, name: &str, kind: &str, help: &str) {
         // Writing to a String cannot fail.
         let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: f64) {
+        self.family(name, "gauge", help);
+        self.sample(name, &[], value);
     }
 
     fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {

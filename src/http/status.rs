@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use super::App;
 use crate::camera::{self, Camera};
 use crate::recognition;
+use crate::sessions;
 
 /// Everything the status page shows.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
@@ -22,6 +23,8 @@ pub struct Status {
     pub cameras: Vec<CameraStatus>,
     /// What recognition does.
     pub recognition: RecognitionStatus,
+    /// Viewers and their connections.
+    pub sessions: sessions::Status,
 }
 
 /// One camera.
@@ -99,6 +102,7 @@ impl App {
             degraded,
             cameras,
             recognition: self.recognition_status(recognition),
+            sessions: self.sessions.status().borrow().clone(),
         }
     }
 
@@ -126,6 +130,9 @@ impl App {
             cameras.map(|camera| format!("camera {}", camera.name())).collect();
         if self.recognition.has_changed().is_err() {
             silent.push("recognition".to_owned());
+        }
+        if self.sessions.status().has_changed().is_err() {
+            silent.push("sessions".to_owned());
         }
         silent
     }

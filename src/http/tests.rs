@@ -135,6 +135,10 @@ async fn every_documented_route_exists_and_no_other_method_of_it() {
         "/api/v1/openapi.json",
         "/api/v1/login",
         "/api/v1/logout",
+        "/whep",
+        "/whep/{id}",
+        "/api/v1/webrtc/offer",
+        "/api/v1/sessions/{id}",
     ];
     for path in design {
         assert!(document["paths"].get(path).is_some(), "{path} is documented");
@@ -247,7 +251,8 @@ async fn allowed_origin_may_read_whep_answers_and_no_others() {
     let fixture = fixture(Entry::Password);
     let wall = [(ORIGIN, "https://wall.example")];
     let preflight = fixture.send(Method::OPTIONS, "/whep", &wall, Body::empty()).await;
-    assert_ne!(preflight.status(), 401);
+    assert_eq!(preflight.status(), 200);
+    assert_eq!(preflight.headers()["accept-post"], "application/sdp");
     let headers = preflight.headers();
     assert_eq!(headers["access-control-allow-origin"], "https://wall.example");
     assert!(headers["access-control-allow-headers"].to_str().unwrap().contains("Authorization"));
@@ -321,6 +326,8 @@ async fn status_counts_results() {
     assert_eq!(status["recognition"]["dropped"], 7);
     assert_eq!(status["recognition"]["model"], "letters 1");
     assert_eq!(status["login"], false);
+    assert_eq!(status["sessions"]["viewers"], 0);
+    assert_eq!(status["sessions"]["max_viewers"], 16);
     assert_eq!(status["degraded"], json!([]));
     let metrics = text(fixture.get("/metrics").await).await;
     assert!(metrics.contains("\nsignpost_results_total 3\n"), "{metrics}");

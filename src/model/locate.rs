@@ -172,8 +172,7 @@ mod tests {
         let places = places(folder.path());
         touch(&folder.path().join("cache/signpost/litert/libLiteRt.so"));
         assert!(places.find(Wanted::Runtime, &installed(&places, Wanted::Runtime)).is_ok());
-        let error =
-            places.find(Wanted::Runtime, Path::new("none.so")).unwrap_err().to_string();
+        let error = places.find(Wanted::Runtime, Path::new("none.so")).unwrap_err().to_string();
         assert!(error.contains("looked in none.so;"), "{error}");
     }
 

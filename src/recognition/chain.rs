@@ -184,7 +184,9 @@ impl Chain {
     }
 }
 
-fn pose(hand: &cascade::Hand) -> Pose {
+/// A hand as the window holds it.
+#[must_use]
+pub fn pose(hand: &cascade::Hand) -> Pose {
     let side = match hand.handedness {
         cascade::Handedness::Left => Side::Left,
         cascade::Handedness::Right => Side::Right,

@@ -6,6 +6,8 @@
     reason = "a program of the tests: a panic with the place is the report"
 )]
 
+pub mod words;
+
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};

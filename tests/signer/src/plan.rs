@@ -152,14 +152,8 @@ impl Plan {
     /// Plans words for a signer.
     #[must_use]
     pub fn new(words: &[Vec<char>], signer: &Signer, strokes: Strokes, dice: Dice) -> Self {
-        let mut writer = Writer {
-            dice,
-            beats: Vec::new(),
-            signs: Vec::new(),
-            now: 0,
-            signer,
-            strokes,
-        };
+        let mut writer =
+            Writer { dice, beats: Vec::new(), signs: Vec::new(), now: 0, signer, strokes };
         writer.away(EDGE);
         for (i, word) in words.iter().enumerate() {
             if i > 0 {
@@ -168,11 +162,7 @@ impl Plan {
             writer.word(word);
         }
         writer.away(EDGE);
-        Self {
-            beats: writer.beats,
-            signs: writer.signs,
-            frames: writer.now,
-        }
+        Self { beats: writer.beats, signs: writer.signs, frames: writer.now }
     }
 
     /// Number of frames.
@@ -192,8 +182,7 @@ impl Plan {
     pub fn at(&self, frame: usize) -> Option<Station> {
         let beat = self.beats.partition_point(|b| b.first + b.frames <= frame);
         let beat = self.beats.get(beat)?;
-        beat.course
-            .at((frame - beat.first) as f32 / beat.frames as f32)
+        beat.course.at((frame - beat.first) as f32 / beat.frames as f32)
     }
 }
 
@@ -214,11 +203,7 @@ impl Writer<'_> {
     }
 
     fn push(&mut self, frames: usize, course: Course) {
-        self.beats.push(Beat {
-            first: self.now,
-            frames,
-            course,
-        });
+        self.beats.push(Beat { first: self.now, frames, course });
         self.now += frames;
     }
 
@@ -259,10 +244,7 @@ impl Writer<'_> {
         let pose = letters::pose(letter).jitter(&mut self.dice, 4.0);
         Station {
             pose: touch::keep(letter, &self.signer.build, &pose),
-            shift: (
-                start.0 + self.dice.about(0.09),
-                start.1 + self.dice.about(0.07),
-            ),
+            shift: (start.0 + self.dice.about(0.09), start.1 + self.dice.about(0.07)),
             turn: Vec3::default(),
         }
     }

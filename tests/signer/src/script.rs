@@ -68,13 +68,6 @@ pub fn words(text: &str) -> Result<Vec<Vec<char>>, TextError> {
     if let Some(odd) = upper.chars().find(|c| !c.is_ascii_uppercase() && *c != ' ') {
         return Err(TextError::NoSign(odd));
     }
-    let words: Vec<Vec<char>> = upper
-        .split_whitespace()
-        .map(|w| w.chars().collect())
-        .collect();
-    if words.is_empty() {
-        Err(TextError::Empty)
-    } else {
-        Ok(words)
-    }
+    let words: Vec<Vec<char>> = upper.split_whitespace().map(|w| w.chars().collect()).collect();
+    if words.is_empty() { Err(TextError::Empty) } else { Ok(words) }
 }

@@ -122,12 +122,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn script(text: &str, seed: u64) -> Script {
-        Script {
-            text: text.into(),
-            seed,
-            side: Side::Right,
-            strokes: Strokes::Drawn,
-        }
+        Script { text: text.into(), seed, side: Side::Right, strokes: Strokes::Drawn }
     }
 
     fn play(text: &str, seed: u64) -> Performance {
@@ -146,11 +141,9 @@ mod tests {
     fn pairs_differ_by_their_strokes_alone() {
         for letter in ["J", "Z"] {
             let moving = play(letter, 5);
-            let still = Performance::new(&Script {
-                strokes: Strokes::LeftOut,
-                ..script(letter, 5)
-            })
-            .unwrap();
+            let still =
+                Performance::new(&Script { strokes: Strokes::LeftOut, ..script(letter, 5) })
+                    .unwrap();
             assert_eq!(moving.frames(), still.frames());
             let start = (moving.signs()[0].start_s * FPS as f64).round() as usize;
             assert_eq!(moving.landmarks(start), still.landmarks(start));
