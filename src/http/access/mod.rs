@@ -46,8 +46,8 @@ pub enum Entry {
 pub enum AccessError {
     /// `--open` for more than this machine.
     #[error(
-        "--open asks for no login, so it is refused for {address}: listen on 127.0.0.1 or [::1] \
-         only, or leave --open out and set a password with `signpost password`"
+        "--open asks for no login, so it is refused for {address}: listen on loopback only \
+         (127.0.0.1, [::1]), or leave --open out and set a password with `signpost password`"
     )]
     OpenToAll {
         /// The address that others can reach.
