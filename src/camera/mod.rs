@@ -29,6 +29,7 @@ pub struct Camera {
     name: String,
     rendition: Rendition,
     status: watch::Receiver<Status>,
+    frames: watch::Receiver<Option<RawFrame>>,
 }
 
 /// A raw picture on its way to recognition, I420 or NV12.
@@ -94,7 +95,8 @@ impl Camera {
         let (frames, newest) = watch::channel(None);
         let (status, published) = watch::channel(Status::Starting);
         let name = settings.camera.name.clone();
-        let camera = Self { name, rendition: rendition.clone(), status: published };
+        let camera =
+            Self { name, rendition: rendition.clone(), status: published, frames: newest.clone() };
         let outlets = Outlets { rendition, frames };
         let owner = Owner { settings, clock, outlets, demand, status, stop };
         Started { camera, frames: newest, owner: tokio::spawn(owner.run()) }
@@ -110,6 +112,12 @@ impl Camera {
     #[must_use]
     pub fn rendition(&self) -> &Rendition {
         &self.rendition
+    }
+
+    /// Running time of the newest picture's capture.
+    #[must_use]
+    pub fn newest_picture(&self) -> Option<gst::ClockTime> {
+        self.frames.borrow().as_ref().map(|frame| frame.captured_at)
     }
 
     /// The published state.

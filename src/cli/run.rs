@@ -73,18 +73,17 @@ async fn serve(args: &RunArgs, config: Config) -> Result<(), Failure> {
         &predictions,
         config.sessions.clone(),
         config.ice.clone(),
-        clock,
+        clock.clone(),
     );
     let viewers = sessions.clone();
-    let app = App::new(
-        config.clone(),
-        access,
+    let owners = http::Owners {
         cameras,
         sessions,
-        &predictions,
-        recognition.status.clone(),
-        &device_name(),
-    );
+        recognition: recognition.status.clone(),
+        predictions: predictions.subscribe(),
+        clock,
+    };
+    let app = App::new(config.clone(), access, owners, &device_name());
     announce(&listeners.announcement()).or_exit(Exit::Configuration)?;
     let server = tokio::spawn(http::serve(listeners, http::router(app), stopped));
 

@@ -30,6 +30,7 @@ pub use router::{BODY_LIMIT, router};
 pub use server::{BindError, Ends, Listeners, bind, serve};
 
 use crate::camera::Camera;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::recognition::{self, Prediction};
 use crate::sessions::Sessions;
@@ -49,25 +50,34 @@ pub struct App {
     guard: Arc<guard::Guard>,
     recognition: watch::Receiver<recognition::Status>,
     tally: watch::Receiver<Tally>,
+    clock: Clock,
     started: Instant,
+}
+
+/// Handles on the owners that the routes speak for.
+#[derive(Debug)]
+pub struct Owners {
+    /// As configured, the default first.
+    pub cameras: Vec<Camera>,
+    /// Who looks.
+    pub sessions: Sessions,
+    /// What recognition is doing.
+    pub recognition: watch::Receiver<recognition::Status>,
+    /// Its results, to be counted.
+    pub predictions: broadcast::Receiver<Arc<Prediction>>,
+    /// What pictures are stamped by.
+    pub clock: Clock,
 }
 
 impl App {
     /// Puts the parts together and starts counting results. `device_name`: the
     /// host name, under which the device's own page is opened. Needs tokio.
     #[must_use]
-    pub fn new(
-        config: Arc<Config>,
-        access: Access,
-        cameras: Vec<Camera>,
-        sessions: Sessions,
-        predictions: &broadcast::Sender<Arc<Prediction>>,
-        recognition: watch::Receiver<recognition::Status>,
-        device_name: &str,
-    ) -> Self {
+    pub fn new(config: Arc<Config>, access: Access, owners: Owners, device_name: &str) -> Self {
+        let Owners { cameras, sessions, recognition, predictions, clock } = owners;
         let guard = Arc::new(guard::Guard::new(&config.http, device_name));
-        let tally = tally::start(predictions.subscribe());
+        let tally = tally::start(predictions);
         let (access, started) = (Arc::new(access), Instant::now());
-        Self { config, cameras, access, sessions, guard, recognition, tally, started }
+        Self { config, cameras, access, sessions, guard, recognition, tally, clock, started }
     }
 }

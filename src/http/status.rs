@@ -1,5 +1,8 @@
 //! What the appliance is doing: one snapshot for the API, health and metrics.
 
+use std::time::Duration;
+
+use gstreamer::ClockTime;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -123,19 +126,33 @@ impl App {
         }
     }
 
-    /// Owners that are gone: their published state has no sender any more.
+    /// Owners that do not answer: gone, so that nobody publishes their state any
+    /// more, or live without a picture for longer than the watchdog's deadline.
     pub(super) fn silent_owners(&self) -> Vec<String> {
-        let cameras = self.cameras.iter().filter(|camera| camera.status().has_changed().is_err());
-        let mut silent: Vec<String> =
-            cameras.map(|camera| format!("camera {}", camera.name())).collect();
+        let deadline = self.config.watchdog.deadline;
+        let now = self.clock.running_time();
+        let silent = self.cameras.iter().filter(|camera| {
+            let status = camera.status();
+            let live = matches!(*status.borrow(), camera::Status::Live(_));
+            let stuck = live && is_older(camera.newest_picture(), now, deadline);
+            status.has_changed().is_err() || stuck
+        });
+        let mut names: Vec<String> =
+            silent.map(|camera| format!("camera {}", camera.name())).collect();
         if self.recognition.has_changed().is_err() {
-            silent.push("recognition".to_owned());
+            names.push("recognition".to_owned());
         }
         if self.sessions.status().has_changed().is_err() {
-            silent.push("sessions".to_owned());
+            names.push("sessions".to_owned());
         }
-        silent
+        names
     }
+}
+
+/// Whether a picture was captured more than `deadline` before `now`, both in
+/// running time. A camera that has just started has none yet.
+fn is_older(captured: Option<ClockTime>, now: ClockTime, deadline: Duration) -> bool {
+    captured.is_some_and(|captured| Duration::from(now.saturating_sub(captured)) > deadline)
 }
 
 fn camera(camera: &Camera) -> CameraStatus {
@@ -154,4 +171,18 @@ fn camera(camera: &Camera) -> CameraStatus {
         framerate: live.framerate,
     });
     CameraStatus { name: camera.name().to_owned(), state, reason, live }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn picture_is_older_than_the_deadline_only_after_it() {
+        let (deadline, captured) = (Duration::from_secs(10), ClockTime::from_seconds(100));
+        let at = |seconds| is_older(Some(captured), ClockTime::from_seconds(seconds), deadline);
+        assert!(!at(99) && !at(100) && !at(110));
+        assert!(at(111));
+        assert!(!is_older(None, ClockTime::from_seconds(1000), deadline));
+    }
 }

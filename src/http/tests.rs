@@ -16,7 +16,6 @@ use tower::ServiceExt as _;
 
 use super::access::password;
 use super::*;
-use crate::clock::Clock;
 use crate::config::{self, Layer};
 
 const PASSWORD: &str = "correct horse";
@@ -42,8 +41,11 @@ fn fixture(entry: Entry) -> Fixture {
     let (predictions, _) = broadcast::channel(32);
     gstreamer::init().unwrap();
     let (limits, ice) = (config.sessions.clone(), config.ice.clone());
-    let sessions = Sessions::start(Vec::new(), &predictions, limits, ice, Clock::start());
-    let app = App::new(config, access, Vec::new(), sessions, &predictions, status, "door");
+    let clock = Clock::start();
+    let sessions = Sessions::start(Vec::new(), &predictions, limits, ice, clock.clone());
+    let (cameras, results) = (Vec::new(), predictions.subscribe());
+    let owners = Owners { cameras, sessions, recognition: status, predictions: results, clock };
+    let app = App::new(config, access, owners, "door");
     Fixture { router: router(app), recognition, predictions, _state: state }
 }
 
