@@ -76,10 +76,11 @@ impl Grid {
         let (sin, cos) = roi.theta.sin_cos();
         let size = roi.size * subpixels;
         let mut columns = [[0.0; MAX_SIDE]; 2];
-        for column in 0..side {
+        let [xs, ys] = &mut columns;
+        for (column, (x, y)) in xs.iter_mut().zip(ys).enumerate() {
             let u = column as f64 / side as f64 - 0.5;
-            columns[0][column] = roi.cx * subpixels + size * u * cos;
-            columns[1][column] = roi.cy * subpixels + size * u * sin;
+            *x = roi.cx * subpixels + size * u * cos;
+            *y = roi.cy * subpixels + size * u * sin;
         }
         Self { side, columns, down: [-size * sin, size * cos] }
     }

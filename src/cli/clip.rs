@@ -113,7 +113,7 @@ impl Clip {
     ///
     /// # Errors
     /// [`ClipError::Open`], [`ClipError::Element`]; what the file holds is found out by
-    /// [`Clip::next`].
+    /// [`Clip::next_picture`].
     pub fn open(path: &Path, fps: Option<f64>) -> Result<Self, ClipError> {
         let open = |reason: String| ClipError::Open { path: path.to_owned(), reason };
         let file = std::fs::File::open(path).map_err(|error| open(error.to_string()))?;
@@ -127,7 +127,7 @@ impl Clip {
         let path = path.to_owned();
         let zero = Duration::ZERO;
         let clip = Self { path, pipeline, sink, bus, last: zero, frames: 0, longest: zero };
-        // A failing change of state posts its reason on the bus, where `next` finds it.
+        // A failing change of state posts its reason on the bus, where `next_picture` finds it.
         let _ = clip.pipeline.set_state(gst::State::Playing);
         Ok(clip)
     }
@@ -137,7 +137,7 @@ impl Clip {
     /// # Errors
     /// [`ClipError::NoVideo`] if there never was a frame, [`ClipError::CutOff`] or
     /// [`ClipError::Stuck`] after some.
-    pub fn next(&mut self) -> Result<Option<Picture>, ClipError> {
+    pub fn next_picture(&mut self) -> Result<Option<Picture>, ClipError> {
         let deadline = Instant::now() + MAX_SILENCE;
         loop {
             if let Some(sample) = self.sink.try_pull_sample(POLL) {
@@ -244,7 +244,7 @@ fn build(
     let convert = make("videoconvert").build()?;
     let formats = FORMATS.map(gst_video::VideoFormat::to_str);
     let caps = gst::Caps::builder("video/x-raw").field("format", gst::List::new(formats));
-    let rate = fps.and_then(|fps| gst::Fraction::approximate_f64(fps));
+    let rate = fps.and_then(gst::Fraction::approximate_f64);
     let caps = match rate {
         Some(rate) => caps.field("framerate", rate).build(),
         None => caps.build(),

@@ -125,7 +125,7 @@ pub fn read_clip(
     mut each: impl FnMut(Duration, &Reading) -> io::Result<()>,
 ) -> Result<(), ReadError> {
     let result = loop {
-        let picture = match clip.next() {
+        let picture = match clip.next_picture() {
             Ok(Some(picture)) => picture,
             Ok(None) => break Ok(()),
             Err(error) => break Err(error.into()),
