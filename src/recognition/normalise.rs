@@ -158,6 +158,47 @@ mod tests {
         out
     }
 
+    #[derive(serde::Deserialize)]
+    struct Parity {
+        aspect: f32,
+        windows: Vec<Case>,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Case {
+        frames: Vec<Option<Frame>>,
+        rows: Vec<f32>,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Frame {
+        side: String,
+        score: f32,
+        landmarks: [[f32; 3]; LANDMARKS],
+    }
+
+    /// `models/fingerspelling/train/parity.py` wrote the file.
+    #[test]
+    fn tensor_is_what_training_made_of_the_same_windows() {
+        let text = include_str!("../../models/fingerspelling/train/parity.json");
+        let parity: Parity = serde_json::from_str(text).unwrap();
+        assert_eq!(parity.windows.len(), 2);
+        for case in parity.windows {
+            let pose = |f: Frame| Pose {
+                landmarks: f.landmarks,
+                side: if f.side == "left" { Side::Left } else { Side::Right },
+                side_score: f.score,
+            };
+            let window: Vec<_> = case.frames.into_iter().map(|f| f.map(pose)).collect();
+            assert!(window.iter().any(Option::is_none));
+            let rows = tensor(&window, parity.aspect);
+            assert_eq!(rows.len(), case.rows.len());
+            for (i, (a, b)) in rows.iter().zip(&case.rows).enumerate() {
+                assert!((a - b).abs() < 2e-4, "value {i}: {a} here, {b} in training");
+            }
+        }
+    }
+
     fn close(a: &[f32], b: &[f32]) -> bool {
         a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 2e-3)
     }

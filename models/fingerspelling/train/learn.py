@@ -9,7 +9,7 @@ import windows
 from windows import Person
 
 SMOOTHING = 0.1
-POSE_STEPS, HEAD_STEPS, WINDOWS, BATCH = 3000, 3000, 60 * 1024, 256
+POSE_STEPS, HEAD_STEPS, WINDOWS, BATCH = 2500, 3000, 60_000, 256
 
 
 def smooth(y):
@@ -17,6 +17,7 @@ def smooth(y):
 
 
 def cross_entropy(y, scores):
+    y = tf.broadcast_to(y, tf.shape(scores))
     return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(y, scores))
 
 
@@ -41,7 +42,7 @@ def fit_pose(pool, rng, steps, person):
     pose = net.pose_net()
     pose.build((None, 21, 3))
     step = descend(
-        pose, steps, 2e-3, lambda x, y: cross_entropy(y, pose(x, training=True))
+        pose, steps, 2e-3, lambda x, y: cross_entropy(y[:, None], pose(x, training=True))
     )
     for _ in range(steps):
         letters = rng.integers(0, 26, BATCH)
@@ -54,24 +55,41 @@ def fit_pose(pool, rng, steps, person):
     return pose
 
 
-def fit_head(pool, pose, rng, count, steps, person):
-    """The head, on windows seen through the finished pose network.
+def score(pose, x):
+    """Log odds of letters [n, T, 26] for windows [n, T, 64]."""
+    agreed = net.Agreed()
+    forward = tf.function(lambda w: agreed(pose(net.hands_of(w), training=False)), reduce_retracing=True)
+    return np.concatenate([forward(tf.constant(x[i : i + 512])).numpy() for i in range(0, len(x), 512)])
 
-    The pose network stays as it is: the head must not bend it to the windows,
-    and its scores need to be computed only once.
+
+def seen_windows(pool, poses, rng, count, person):
+    """Windows of each signer, seen half by the finished pose network and half
+    by one that never saw this signer: what the head will meet in the field is
+    a stranger's hand, about which the pose network is less sure.
     """
-    x, y = (np.concatenate(c) for c in zip(*(windows.draw(pool, rng, 512, person) for _ in range(count // 512))))
-    forward = tf.function(lambda w: pose(net.hands_of(w), training=False), reduce_retracing=True)
-    scores = np.concatenate([forward(tf.constant(b)).numpy() for b in np.split(x, len(x) // 512)])
-    scores = scores.reshape(len(x), windows.T, 26)
+    out = []
+    share = count // len(poses) // 2
+    for signer, stranger in poses.items():
+        if signer is None:
+            continue
+        own = pool.only(pool.signer == signer).index()
+        for pose in (poses[None], stranger):
+            x, y = windows.draw(own, rng, share, person)
+            out.append((score(pose, x), x, y))
+    return [np.concatenate(c) for c in zip(*out)]
+
+
+def fit_head(seen, rng, steps):
+    """The head alone; the pose networks stay as they are."""
+    s, x, y = seen
+    y = smooth(y).astype(np.float32)
     head = net.head_net()
     step = descend(
         head, steps, 2e-3, lambda s, w, t: cross_entropy(t, head([s, w], training=True))
     )
-    y = smooth(y).astype(np.float32)
     for _ in range(steps):
         i = rng.integers(0, len(x), BATCH)
-        step(tf.constant(scores[i]), tf.constant(x[i]), tf.constant(y[i]))
+        step(tf.constant(s[i]), tf.constant(x[i]), tf.constant(y[i]))
     return head
 
 
@@ -79,6 +97,9 @@ def fit(pool, seed=1, pose_steps=POSE_STEPS, head_steps=HEAD_STEPS, count=WINDOW
     """The whole classifier: [b, T, 64] to 27 probabilities."""
     keras.utils.set_random_seed(seed)
     rng = np.random.default_rng(seed)
-    pool.index()
-    pose = fit_pose(pool, rng, pose_steps, person)
-    return net.window_net(pose, fit_head(pool, pose, rng, count, head_steps, person))
+    poses = {None: fit_pose(pool.index(), rng, pose_steps, person)}
+    for signer in np.unique(pool.signer):
+        others = pool.only(pool.signer != signer).index()
+        poses[signer] = fit_pose(others, rng, pose_steps // 2, person)
+    seen = seen_windows(pool, poses, rng, count, person)
+    return net.window_net(poses[None], fit_head(seen, rng, head_steps))

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from windows import PARENT, T
+from windows import D, I, J, NONE, T, Z
 
 FROM, TO = np.triu_indices(21, 1)
 TIPS = [0, 4, 8, 20]
@@ -61,44 +61,70 @@ def dense(x, width, drop):
     return keras.layers.Dropout(drop)(x)
 
 
-def pose_net(width=192, drop=0.3):
-    """[b, 21, 3] to 26 letter scores."""
+def pose_net(width=112, drop=0.3, voices=3):
+    """[b, 21, 3] to the letter scores of several small networks, [b, voices, 26]."""
     pose = keras.Input((21, 3))
     x = PoseFeatures()(pose)
     x = keras.layers.BatchNormalization(momentum=0.97)(x)
-    x = keras.layers.Dropout(drop / 2)(x)
-    x = dense(x, width, drop)
-    x = dense(x, width // 2, drop)
-    return keras.Model(pose, keras.layers.Dense(26)(x), name="pose")
+    out = []
+    for _ in range(voices):
+        v = keras.layers.Dropout(drop / 2)(x)
+        v = dense(dense(v, width, drop), width // 2, drop)
+        out.append(keras.layers.Dense(26)(v))
+    return keras.Model(pose, Stack()(out), name="pose")
+
+
+class Stack(keras.layers.Layer):
+    """Several [b, n] to [b, count, n]."""
+
+    def call(self, parts):
+        return tf.stack(parts, 1)
+
+
+class Agreed(keras.layers.Layer):
+    """[b * T, voices, 26] scores to [b, T, 26] logarithms of the mean odds."""
+
+    def call(self, scores):
+        odds = tf.reduce_mean(tf.nn.softmax(scores), 1)
+        return tf.reshape(tf.math.log(odds + 1e-4), (-1, T, 26))
 
 
 class Latest(keras.layers.Layer):
-    """Letter scores of the elements, weighted by age; weights are learned."""
+    """Log odds of the elements, weighted by age, and nothing for "none"."""
 
     def build(self, _):
         fade = -0.5 * np.arange(T - 1, -1, -1, dtype=np.float32)
         self.age = self.add_weight(shape=(T,), initializer=keras.initializers.Constant(fade), name="age")
 
-    def call(self, scores, here):
+    def call(self, log_odds, here):
         w = tf.nn.softmax(self.age)[None] * here
         w = w / (tf.reduce_sum(w, 1, keepdims=True) + 1e-3)
-        none = tf.zeros_like(scores[:, 0, :1])
-        return tf.concat([tf.reduce_sum(scores * w[..., None], 1), none], -1)
+        none = tf.zeros_like(log_odds[:, 0, :1])
+        return tf.concat([tf.reduce_sum(log_odds * w[..., None], 1), none], -1)
+
+
+class Spread(keras.layers.Layer):
+    """[b, 5] to [b, 27]: what time can tell is I or J, D or Z, and no sign."""
+
+    def call(self, change):
+        place = np.zeros((5, 27), np.float32)
+        place[np.arange(5), [I, J, D, Z, NONE]] = 1
+        return tf.matmul(change, place)
 
 
 def head_net(width=96, drop=0.2):
-    """Letter scores [b, T, 26] and window [b, T, 64] to 27 scores (logits)."""
-    scores, window = keras.Input((T, 26)), keras.Input((T, 64))
+    """Log odds [b, T, 26] and window [b, T, 64] to 27 scores (logits)."""
+    log_odds, window = keras.Input((T, 26)), keras.Input((T, 64))
     here = keras.layers.Lambda(lambda w: w[..., 63])(window)
     odds = keras.layers.Lambda(
-        lambda a: tf.reshape(tf.nn.softmax(a[0]) * a[1][..., None], (-1, T * 26))
-    )([scores, here])
+        lambda a: tf.reshape(tf.exp(a[0]) * a[1][..., None], (-1, T * 26))
+    )([log_odds, here])
     x = keras.layers.Concatenate()([odds, Motion()(window)])
     x = dense(x, width, drop)
     x = dense(x, width // 2, drop)
-    change = keras.layers.Dense(27)(x)
-    out = keras.layers.Add()([change, Latest()(scores, here)])
-    return keras.Model([scores, window], out, name="head")
+    change = Spread()(keras.layers.Dense(5)(x))
+    out = keras.layers.Add()([change, Latest()(log_odds, here)])
+    return keras.Model([log_odds, window], out, name="head")
 
 
 def hands_of(window):
@@ -109,7 +135,6 @@ def hands_of(window):
 def window_net(pose, head):
     """[b, T, 64] to 27 probabilities: the time dimension folded into the batch."""
     window = keras.Input((T, 64))
-    hands = keras.layers.Lambda(hands_of)(window)
-    scores = keras.layers.Lambda(lambda s: tf.reshape(s, (-1, T, 26)))(pose(hands, training=False))
-    out = keras.layers.Softmax(name="scores")(head([scores, window], training=False))
+    log_odds = Agreed()(pose(keras.layers.Lambda(hands_of)(window), training=False))
+    out = keras.layers.Softmax(name="scores")(head([log_odds, window], training=False))
     return keras.Model(window, out, name="window")

@@ -23,12 +23,17 @@ OFTEN = np.where(np.isin(np.arange(26), [I, D]), 3.0, 1.0)
 OFTEN /= OFTEN.sum()
 
 
-def tensor(points, present):
-    """Rows as src/recognition/normalise.rs makes them, right hands only.
+def tensor(points, present, left=None):
+    """Rows as src/recognition/normalise.rs makes them.
 
-    points [n, T, 21, 3] in one unit on all axes, present [n, T] 0 or 1.
+    points [n, T, 21, 3] in one unit on all axes, present [n, T] 0 or 1, left
+    [n, T] the certainty of a left (above 0) or right (below 0) hand; without it
+    all hands are right ones.
     """
     n = len(points)
+    if left is not None:
+        mirror = np.where((left * present).sum(1) > 0, -1, 1)[:, None, None]
+        points = np.stack([points[..., 0] * mirror, points[..., 1], points[..., 2]], -1)
     newest = T - 1 - np.argmax(present[:, ::-1] > 0, axis=1)
     ref = points[np.arange(n), newest]
     palm = np.linalg.norm(ref[:, KNUCKLES] - ref[:, :1], axis=-1).mean(1)
