@@ -76,10 +76,9 @@ impl Device {
             "{request} HTTP/1.1\r\n{host}{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n"
         );
         stream.write_all(head.as_bytes()).unwrap();
-        // The server may refuse a long body before it has all of it.
-        let _ = stream.write_all(body.as_bytes());
+        stream.write_all(body.as_bytes()).unwrap();
         let mut text = Vec::new();
-        let _ = stream.read_to_end(&mut text);
+        stream.read_to_end(&mut text).unwrap();
         Answer::read(&String::from_utf8_lossy(&text))
     }
 

@@ -17,6 +17,7 @@ mod status;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod unread;
 mod whep;
 
 use std::sync::Arc;

@@ -13,6 +13,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Redirect, Response};
 use utoipa_axum::router::OpenApiRouter;
 
+use super::unread::Unread;
 use super::{App, Ends, Problem, access, api, guard, health, login, metrics, pages, problem, whep};
 
 /// The longest body of any route so far, in bytes: an SDP.
@@ -63,10 +64,14 @@ pub fn router(app: App) -> Router {
 /// the way out problems and security headers.
 async fn entrance(State(app): State<App>, request: Request, next: Next) -> Response {
     let origin = checked_origin(&app, &request);
+    let (request, unread) = Unread::share(request);
     let answer = match &origin {
         Ok(_) => admitted(&app, request, next).await,
         Err(refusal) => Problem::from(*refusal).into_response(),
     };
+    if answer.status().is_client_error() {
+        unread.drain().await;
+    }
     let mut response = problem::complete(answer).await;
     let headers = response.headers_mut();
     for (name, value) in SECURITY_HEADERS {
