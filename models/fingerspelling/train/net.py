@@ -61,7 +61,7 @@ def dense(x, width, drop):
     return keras.layers.Dropout(drop)(x)
 
 
-def pose_net(width=112, drop=0.3, voices=3):
+def pose_net(width=100, drop=0.3, voices=3):
     """[b, 21, 3] to the letter scores of several small networks, [b, voices, 26]."""
     pose = keras.Input((21, 3))
     x = PoseFeatures()(pose)
