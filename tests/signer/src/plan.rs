@@ -186,6 +186,11 @@ impl Plan {
     }
 }
 
+/// A frame's time in seconds, to a tenth of a millisecond.
+fn seconds(frame: usize) -> f64 {
+    (frame as f64 / FPS as f64 * 1e4).round() / 1e4
+}
+
 /// Writes beats one after the other.
 struct Writer<'a> {
     dice: Dice,
@@ -308,8 +313,8 @@ impl Writer<'_> {
         };
         self.signs.push(Sign {
             sign: sign.to_string(),
-            start_s: first as f64 / FPS as f64,
-            end_s: self.now as f64 / FPS as f64,
+            start_s: seconds(first),
+            end_s: seconds(self.now),
             motion: stroke.is_some(),
         });
         end
