@@ -138,6 +138,8 @@ pub fn read_clip(
         each(picture.at, &reading)?;
     };
     outcome.transcript.extend(chain.flush());
+    // The space after a clip's last word separates it from nothing.
+    outcome.transcript.truncate(outcome.transcript.trim_end().len());
     result
 }
 

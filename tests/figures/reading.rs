@@ -6,7 +6,7 @@
 mod common;
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use common::{settings, words::distance};
 use gstreamer as gst;
@@ -208,7 +208,7 @@ fn shuffle(clip: &PathBuf, letter: char, seed: u64) -> (usize, usize) {
 fn poses(cascade: &mut Cascade, path: &Path) -> Vec<Option<Pose>> {
     let mut clip = Clip::open(path, None).unwrap();
     let mut poses = Vec::new();
-    while let Some(picture) = clip.next().unwrap() {
+    while let Some(picture) = clip.next_picture().unwrap() {
         let hand = clip
             .view(&picture, |frame| cascade.detect(frame).map(|hands| hands.first().map(pose)))
             .unwrap()

@@ -14,12 +14,7 @@ use signpost_signer::script::{Script, Strokes};
 use signpost_signer::timeline::Performance;
 
 fn script(text: &str, seed: u64) -> Script {
-    Script {
-        text: text.into(),
-        seed,
-        side: Side::Right,
-        strokes: Strokes::Drawn,
-    }
+    Script { text: text.into(), seed, side: Side::Right, strokes: Strokes::Drawn }
 }
 
 /// Presentation times of a clip's pictures in the order in which they are stored.
@@ -69,10 +64,7 @@ fn golden_truth_is_what_the_generator_plans() {
     let script = script(&written.text, written.seed);
     let performance = Performance::new(&script).unwrap();
     assert_eq!(written, Truth::new(&script, &performance));
-    assert_eq!(
-        times(&golden.join("golden.mp4")).len(),
-        performance.frames()
-    );
+    assert_eq!(times(&golden.join("golden.mp4")).len(), performance.frames());
     let found = std::fs::read_to_string(golden.join("golden.landmarks.jsonl")).unwrap();
     assert_eq!(found.lines().count(), performance.frames());
 }
@@ -84,10 +76,7 @@ fn pictures_come_again_and_show_the_hand_where_its_landmarks_are() {
     let frame = (performance.signs()[0].start_s * 30.0).round() as usize + 3;
     let stage = Stage::new(script.seed);
     let with = clip::frame(&stage, &performance, frame);
-    assert_eq!(
-        with,
-        clip::frame(&Stage::new(script.seed), &performance, frame)
-    );
+    assert_eq!(with, clip::frame(&Stage::new(script.seed), &performance, frame));
     let without = stage.frame(None, frame as u32);
     assert_eq!(with.len(), PICTURE.0 * PICTURE.1 * 3);
     for [x, y, _] in performance.landmarks(frame).unwrap() {
