@@ -219,7 +219,7 @@ fn clips_and_models_that_are_missing_have_their_exit_codes() {
         &["none.mp4", "does not exist"],
     );
     ends(state, &["read", missing], 4, &["none.mp4"]);
-    ends(state, &["bench"], 5, &["none.so"]);
+    ends(state, &["bench"], 5, &["signpost: "]);
 }
 
 #[test]
