@@ -190,13 +190,15 @@ mod tests {
             prop_assert!(empty as f64 >= 0.8 * FPS as f64);
         }
 
+        // The fastest course is the way out: 490 pixels in 8 frames, at its peak
+        // 1.875 times as fast as on average (115 pixels, 0.24), and the fingers open.
         #[test]
         fn landmarks_never_jump_from_frame_to_frame(text in "[A-Z]{2,6}", seed in 0u64..1000) {
             let p = play(&text, seed);
             for f in 1..p.frames() {
                 if let (Some(a), Some(b)) = (p.landmarks(f - 1), p.landmarks(f)) {
                     for (p, q) in a.iter().zip(&b) {
-                        prop_assert!((p[0] - q[0]).abs() < 0.16 && (p[1] - q[1]).abs() < 0.25);
+                        prop_assert!((p[0] - q[0]).abs() < 0.2 && (p[1] - q[1]).abs() < 0.3);
                     }
                 }
             }
