@@ -58,13 +58,13 @@ impl Table {
     pub fn text(&self) -> String {
         let mut text = format!("{:<34}{:>8}{:>12}{:>12}\n", "", "samples", "median ms", "p95 ms");
         for Row { name, samples, median_ms, p95_ms } in &self.rows {
-            text += &format!("{name:<34}{samples:>8}{median_ms:>12.2}{p95_ms:>12.2}\n");
+            text += &format!("{name:<34}{samples:>8}{median_ms:>12.3}{p95_ms:>12.3}\n");
         }
         text
     }
 }
 
-/// Runs the subcommand: the recognition's rows, then those that `live` adds.
+/// Runs the subcommand: the models alone, then the whole recognition over a clip.
 ///
 /// # Errors
 /// A [`Failure`] with exit code 4 for the clip and 5 for the models.
@@ -208,6 +208,6 @@ mod tests {
         let text = Table { rows: vec![row] }.text();
         let [head, line] = text.lines().collect::<Vec<_>>()[..] else { panic!("two lines") };
         assert_eq!(head.len(), line.len());
-        assert!(line.ends_with("8.70        9.25"), "{line}");
+        assert!(line.ends_with("8.700       9.250"), "{line}");
     }
 }
