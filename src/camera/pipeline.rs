@@ -82,6 +82,7 @@ impl Pipeline {
         let (gate, encoded, frames) = (named("gate")?, named("encoded")?, named("frames")?);
         let (events, inbox) = mpsc::channel(EVENTS);
         let stamp = Stamp::new();
+        keep_queries_out(&named("raw")?);
         watch_bus(&pipeline, events.clone());
         hand_over_encoded(&encoded, stamp.clone(), outlets.rendition.clone());
         hand_over_frames(&frames, stamp.clone(), outlets.frames.clone(), events);
@@ -168,6 +169,23 @@ fn align_clip(pace: &gst::Element, stamp: Stamp, clock: Clock) {
             pace.set_property("ts-offset", i64::try_from(start).unwrap_or(i64::MAX));
         }
         gst::PadProbeReturn::Ok
+    });
+}
+
+/// Answers allocation queries before the queues behind `tee` see them.
+///
+/// Such a query waits in a queue for its turn. Seen once in some 100 viewers
+/// (GStreamer 1.22): the query was gone from the leaky queue, its thread waited
+/// for pictures, the decoder's thread for the answer, and no picture came again.
+fn keep_queries_out(tee: &gst::Element) {
+    let pad = tee.static_pad("sink").expect("a tee has a sink pad");
+    pad.add_probe(gst::PadProbeType::QUERY_DOWNSTREAM, |_, info| {
+        let query = info.query().map(gst::QueryRef::view);
+        match query {
+            // Refused: each element allocates by itself.
+            Some(gst::QueryView::Allocation(_)) => gst::PadProbeReturn::Drop,
+            _ => gst::PadProbeReturn::Ok,
+        }
     });
 }
 
