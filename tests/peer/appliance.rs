@@ -1,0 +1,111 @@
+//! The release binary, started on a free port of loopback.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+/// A running `signpost run`.
+pub struct Appliance {
+    child: Child,
+    address: String,
+    agent: ureq::Agent,
+    _state: tempfile::TempDir,
+}
+
+/// What an HTTP request gets.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Appliance {
+    /// Shows the test picture to at most `viewers`.
+    pub fn start(viewers: usize) -> Self {
+        let state = tempfile::tempdir().unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_signpost"))
+            .args(["run", "--source", "test", "--listen", "127.0.0.1:0", "--open"])
+            .env("SIGNPOST_SESSIONS__MAX_VIEWERS", viewers.to_string())
+            .env("SIGNPOST_SESSIONS__KEEPALIVE_S", "1")
+            .env("STATE_DIRECTORY", state.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("listening ").expect("the first line says where");
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        Self { address: address.trim_end_matches('/').to_owned(), child, agent, _state: state }
+    }
+
+    pub fn post(&self, path: &str, kind: &str, body: &[u8]) -> Reply {
+        let request = self.agent.post(format!("{}{path}", self.address));
+        read(request.header("Content-Type", kind).send(body).unwrap())
+    }
+
+    pub fn delete(&self, path: &str) -> Reply {
+        read(self.agent.delete(format!("{}{path}", self.address)).call().unwrap())
+    }
+
+    pub fn options(&self, path: &str) -> Reply {
+        read(self.agent.options(format!("{}{path}", self.address)).call().unwrap())
+    }
+
+    /// A value of `/api/v1/status`, by its JSON pointer.
+    fn value(&self, pointer: &str) -> Value {
+        let reply = read(self.agent.get(format!("{}/api/v1/status", self.address)).call().unwrap());
+        reply.json().pointer(pointer).unwrap_or_else(|| panic!("{pointer}")).clone()
+    }
+
+    /// A number of `/api/v1/status`.
+    pub fn status(&self, pointer: &str) -> u64 {
+        self.value(pointer).as_u64().unwrap()
+    }
+
+    /// Whether recognition runs, once it has loaded its models or failed.
+    pub fn recognition(&self) -> String {
+        loop {
+            let state = self.value("/recognition/state").as_str().unwrap().to_owned();
+            if state != "starting" {
+                return state;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+    }
+
+    /// Threads and open files.
+    pub fn threads_and_files(&self) -> (usize, usize) {
+        let count = |folder: &str| {
+            std::fs::read_dir(format!("/proc/{}/{folder}", self.child.id())).unwrap().count()
+        };
+        (count("task"), count("fd"))
+    }
+}
+
+impl Drop for Appliance {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Reply {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+}
+
+fn read(mut response: ureq::http::Response<ureq::Body>) -> Reply {
+    let headers = response.headers().iter();
+    let headers = headers
+        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+        .collect();
+    let body = response.body_mut().read_to_string().unwrap();
+    Reply { status: response.status().as_u16(), headers, body }
+}

@@ -1,0 +1,190 @@
+//! The same peer against the sessions' owner inside this process, where the
+//! test makes the predictions and chooses the limits.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gstreamer as gst;
+use serde_json::{Value, json};
+use signpost::camera::{self, Camera, Encoder, RawFrame};
+use signpost::clock::Clock;
+use signpost::config;
+use signpost::recognition::{Prediction, Timing};
+use signpost::sessions::{Offer, OfferError, Sessions};
+use tokio::sync::{broadcast, watch};
+
+use super::receiver::{PATIENCE, Peer, Seen};
+
+struct Inside {
+    sessions: Sessions,
+    frames: watch::Receiver<Option<RawFrame>>,
+    predictions: broadcast::Sender<Arc<Prediction>>,
+    stop: watch::Sender<()>,
+    camera: tokio::task::JoinHandle<()>,
+}
+
+impl Inside {
+    /// Stops everything; a pipeline must not outlive the runtime that stops it.
+    async fn end(self) {
+        let stopped = tokio::time::timeout(PATIENCE, self.sessions.stop());
+        stopped.await.expect("torn down in time");
+        assert_eq!(self.sessions.status().borrow().connections, 0);
+        assert_eq!(self.sessions.status().borrow().teardowns_stuck, 0);
+        drop(self.stop);
+        tokio::time::timeout(PATIENCE, self.camera).await.expect("stopped in time").unwrap();
+    }
+}
+
+fn start(negotiation_timeout: Duration) -> Inside {
+    gst::init().unwrap();
+    let clock = Clock::start();
+    let (stop, stopped) = watch::channel(());
+    let camera = config::Camera {
+        name: "door".into(),
+        source: config::Source::Test,
+        width: 320,
+        height: 240,
+        framerate: 30,
+        flip: config::Flip::None,
+    };
+    let settings = camera::Settings {
+        camera,
+        bitrate_kbps: 500,
+        encoder: Encoder::probe(None).unwrap(),
+        demo_clip: None,
+    };
+    let started = Camera::start(settings, clock.clone(), stopped);
+    let (predictions, _) = broadcast::channel(32);
+    let limits = config::Sessions {
+        max_viewers: 1,
+        keepalive: Duration::from_secs(5),
+        negotiation_timeout,
+        buffer_limit_bytes: 1 << 22,
+    };
+    let ice = config::Ice {
+        servers: Vec::new(),
+        transport_policy: config::TransportPolicy::All,
+        udp_ports: None,
+    };
+    let sessions = Sessions::start(vec![started.camera], &predictions, limits, ice, clock);
+    let (frames, camera) = (started.frames, started.owner);
+    Inside { sessions, frames, predictions, stop, camera }
+}
+
+fn prediction(seq: u64, captured_at: gst::ClockTime, transcript: &str) -> Arc<Prediction> {
+    Arc::new(Prediction {
+        seq,
+        captured_at,
+        label: None,
+        score: 0.5,
+        committed: None,
+        transcript: transcript.into(),
+        committed_total: transcript.len() as u64,
+        top: Vec::new(),
+        hands: Vec::new(),
+        timing_ms: Timing::default(),
+        dropped: 0,
+    })
+}
+
+/// Predicts something for every picture of the camera until the test ends.
+fn predict_every_picture(inside: &Inside) {
+    let (mut frames, predictions) = (inside.frames.clone(), inside.predictions.clone());
+    tokio::spawn(async move {
+        while frames.changed().await.is_ok() {
+            let frame = frames.borrow_and_update().clone();
+            let Some(RawFrame { index, captured_at, .. }) = frame else { continue };
+            // Nobody listens before the sessions and after them.
+            let _ = predictions.send(prediction(index, captured_at, "HELLO"));
+        }
+    });
+}
+
+async fn answer(inside: &Inside, sdp: String) -> Result<String, OfferError> {
+    let offer = Offer { sdp, ..Offer::default() };
+    inside.sessions.offer(offer).await.map(|answer| answer.sdp)
+}
+
+fn predicted(seen: &Seen) -> Option<Value> {
+    match seen {
+        Seen::Text(label, text) if label == "predictions" => serde_json::from_str(text).ok(),
+        _ => None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn predictions_carry_the_rtp_time_of_their_picture() {
+    let inside = start(Duration::from_secs(10));
+    predict_every_picture(&inside);
+    let peer = Peer::new();
+    peer.accept(&answer(&inside, peer.offer()).await.unwrap());
+    let (mut pictures, mut named, mut first) = (BTreeSet::new(), BTreeSet::new(), None);
+    tokio::task::block_in_place(|| {
+        peer.until("60 pictures and predictions", |seen| {
+            // RTP time from the first picture on, so that a wrap does not matter.
+            let since = |stamp: u32, first: u32| stamp.wrapping_sub(first).cast_signed();
+            if let Seen::Picture(stamp) = seen {
+                pictures.insert(since(stamp, *first.get_or_insert(stamp)));
+            }
+            if let (Some(message), Some(first)) = (predicted(&seen), first) {
+                let stamp = message["rtp_timestamp"].as_u64().unwrap() as u32;
+                named.insert(since(stamp, first));
+            }
+            (pictures.len() >= 60 && named.len() >= 60).then_some(())
+        });
+    });
+    let last = *pictures.last().unwrap();
+    let within: Vec<i32> = named.into_iter().filter(|s| (0..=last).contains(s)).collect();
+    assert!(within.len() >= 30, "{within:?}");
+    let stray: Vec<&i32> = within.iter().filter(|stamp| !pictures.contains(stamp)).collect();
+    assert!(stray.is_empty(), "{stray:?} are no pictures' times; pictures: {pictures:?}");
+    inside.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cleared_transcript_shows_only_what_comes_after() {
+    let inside = start(Duration::from_secs(10));
+    predict_every_picture(&inside);
+    let peer = Peer::new();
+    peer.accept(&answer(&inside, peer.offer()).await.unwrap());
+    tokio::task::block_in_place(|| {
+        let opened = Seen::Opened("commands".into());
+        peer.until("commands", |seen| (seen == opened).then_some(()));
+        let shown = peer.until("a transcript", |seen| predicted(&seen));
+        assert_eq!(shown["transcript"], "HELLO");
+        let clear = json!({"type": "transcript.clear"}).to_string();
+        peer.commands.send_string_full(Some(&clear)).unwrap();
+        let cleared = |seen| predicted(&seen).filter(|m| m["transcript"] == "");
+        peer.until("an empty transcript", cleared);
+        inside.predictions.send(prediction(1 << 40, gst::ClockTime::ZERO, "HELLOW")).unwrap();
+        peer.until("the next sign", |seen| predicted(&seen).filter(|m| m["transcript"] == "W"));
+    });
+    inside.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_never_connects_gives_its_place_back() {
+    let inside = start(Duration::from_millis(300));
+    let (silent, late) = (Peer::new(), Peer::new());
+    answer(&inside, silent.offer()).await.unwrap();
+    assert!(matches!(answer(&inside, late.offer()).await, Err(OfferError::AtCapacity { .. })));
+    let mut status = inside.sessions.status();
+    let free = status.wait_for(|status| status.viewers == 0 && status.connections == 0);
+    tokio::time::timeout(PATIENCE, free).await.expect("a free place in time").unwrap();
+    inside.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stop_tears_every_pipeline_down() {
+    let inside = start(Duration::from_secs(10));
+    let peer = Peer::new();
+    peer.accept(&answer(&inside, peer.offer()).await.unwrap());
+    tokio::task::block_in_place(|| {
+        peer.until("a picture", |seen| matches!(seen, Seen::Picture(_)).then_some(()));
+    });
+    let sessions = inside.sessions.clone();
+    inside.end().await;
+    let refused = sessions.offer(Offer { sdp: peer.offer(), ..Offer::default() }).await;
+    assert!(matches!(refused, Err(OfferError::Unavailable(_))), "{refused:?}");
+}

@@ -1,0 +1,223 @@
+//! The second real peer: a webrtcbin that receives, with both data channels.
+
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::time::{Duration, Instant};
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_sdp::SDPMessage;
+use gstreamer_webrtc as gst_webrtc;
+use gstreamer_webrtc::{WebRTCDataChannel, WebRTCRTPTransceiverDirection, WebRTCSDPType};
+
+/// Longer than anything here takes on a busy machine; reaching it is a failure.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+const H264: &str = "application/x-rtp,media=video,encoding-name=H264,payload=97,clock-rate=90000,\
+    packetization-mode=(string)1,profile-level-id=(string)42e01f,\
+    extmap-5=http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+
+/// What the peer sees and hears.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Seen {
+    /// The last packet of a picture: its RTP timestamp.
+    Picture(u32),
+    /// A packet of a picture that can be decoded alone.
+    KeyUnit(u32),
+    /// A picture out of the decoder: its mean luma.
+    Decoded(u8),
+    Opened(String),
+    Text(String, String),
+    Binary(String, Vec<u8>),
+    State(gst_webrtc::WebRTCPeerConnectionState),
+}
+
+pub struct Peer {
+    pipeline: gst::Pipeline,
+    webrtc: gst::Element,
+    pub commands: WebRTCDataChannel,
+    seen: Receiver<Seen>,
+}
+
+impl Peer {
+    pub fn new() -> Self {
+        gst::init().unwrap();
+        let (post, seen) = mpsc::channel();
+        let pipeline = gst::Pipeline::new();
+        let webrtc = gst::ElementFactory::make("webrtcbin")
+            .property("bundle-policy", gst_webrtc::WebRTCBundlePolicy::MaxBundle)
+            .property("latency", 20_u32)
+            .build()
+            .unwrap();
+        let ice: gst_webrtc::WebRTCICE = webrtc.property("ice-agent");
+        ice.property::<gst::glib::Object>("agent").set_property("upnp", false);
+        pipeline.add(&webrtc).unwrap();
+        let caps: gst::Caps = H264.parse().unwrap();
+        webrtc.emit_by_name::<gst_webrtc::WebRTCRTPTransceiver>(
+            "add-transceiver",
+            &[&WebRTCRTPTransceiverDirection::Recvonly, &caps],
+        );
+        let states = post.clone();
+        webrtc.connect_notify(Some("connection-state"), move |webrtc, _| {
+            let _ = states.send(Seen::State(webrtc.property("connection-state")));
+        });
+        let (pads, into) = (post.clone(), pipeline.clone());
+        webrtc.connect_pad_added(move |_, pad| receive(&into, pad, &pads));
+        pipeline.set_state(gst::State::Ready).unwrap();
+        let commands = channel(&webrtc, "commands", None, &post);
+        let loose = gst::Structure::builder("options")
+            .field("ordered", false)
+            .field("max-retransmits", 0_i32)
+            .build();
+        channel(&webrtc, "predictions", Some(loose), &post);
+        pipeline.set_state(gst::State::Playing).unwrap();
+        Self { pipeline, webrtc, commands, seen }
+    }
+
+    /// An offer with all candidates.
+    pub fn offer(&self) -> String {
+        let reply = self.ask("create-offer", &[&None::<gst::Structure>]).unwrap();
+        let offer: gst_webrtc::WebRTCSessionDescription = reply.get("offer").unwrap();
+        let (complete, gathered) = mpsc::channel();
+        self.webrtc.connect_notify(Some("ice-gathering-state"), move |webrtc, _| {
+            let state: gst_webrtc::WebRTCICEGatheringState = webrtc.property("ice-gathering-state");
+            if state == gst_webrtc::WebRTCICEGatheringState::Complete {
+                let _ = complete.send(());
+            }
+        });
+        self.ask("set-local-description", &[&offer]);
+        let state: gst_webrtc::WebRTCICEGatheringState =
+            self.webrtc.property("ice-gathering-state");
+        if state != gst_webrtc::WebRTCICEGatheringState::Complete {
+            gathered.recv_timeout(PATIENCE).expect("candidates in time");
+        }
+        let local: gst_webrtc::WebRTCSessionDescription = self.webrtc.property("local-description");
+        local.sdp().as_text().unwrap()
+    }
+
+    pub fn accept(&self, answer: &str) {
+        let sdp = SDPMessage::parse_buffer(answer.as_bytes()).unwrap();
+        let answer = gst_webrtc::WebRTCSessionDescription::new(WebRTCSDPType::Answer, sdp);
+        self.ask("set-remote-description", &[&answer]);
+    }
+
+    /// The first value that `pick` finds in what is seen from now on.
+    pub fn until<T>(&self, what: &str, mut pick: impl FnMut(Seen) -> Option<T>) -> T {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let seen = self.seen.recv_timeout(left);
+            if let Some(found) = pick(seen.unwrap_or_else(|_| panic!("{what} in time"))) {
+                return found;
+            }
+        }
+    }
+
+    fn ask(&self, step: &str, arguments: &[&dyn ToValue]) -> Option<gst::Structure> {
+        let (reply, replied) = mpsc::channel();
+        let promise = gst::Promise::with_change_func(move |result| {
+            let _ = reply.send(result.unwrap().map(ToOwned::to_owned));
+        });
+        let mut values: Vec<gst::glib::Value> =
+            arguments.iter().map(|argument| argument.to_value()).collect();
+        values.push(promise.to_value());
+        self.webrtc.emit_by_name_with_values(step, &values);
+        replied.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("{step} in time"))
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = self.pipeline.set_state(gst::State::Null);
+    }
+}
+
+fn channel(
+    webrtc: &gst::Element,
+    label: &str,
+    options: Option<gst::Structure>,
+    post: &Sender<Seen>,
+) -> WebRTCDataChannel {
+    let channel: WebRTCDataChannel =
+        webrtc.emit_by_name("create-data-channel", &[&label, &options]);
+    let (label, opened) = (label.to_owned(), post.clone());
+    let name = label.clone();
+    channel.connect_on_open(move |_| drop(opened.send(Seen::Opened(name.clone()))));
+    let (name, text) = (label.clone(), post.clone());
+    channel.connect_on_message_string(move |_, message| {
+        let _ = text.send(Seen::Text(name.clone(), message.unwrap_or_default().to_owned()));
+    });
+    let binary = post.clone();
+    channel.connect_on_message_data(move |_, message| {
+        let bytes = message.map(|bytes| bytes.to_vec()).unwrap_or_default();
+        let _ = binary.send(Seen::Binary(label.clone(), bytes));
+    });
+    channel
+}
+
+/// Decodes what arrives, and tells of every packet and picture.
+fn receive(pipeline: &gst::Pipeline, pad: &gst::Pad, post: &Sender<Seen>) {
+    let decode = gst::parse::bin_from_description(
+        "queue ! rtph264depay ! h264parse ! openh264dec ! video/x-raw,format=I420 \
+         ! appsink name=pictures sync=false",
+        true,
+    )
+    .unwrap();
+    let packets = post.clone();
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        if let Some(gst::PadProbeData::Buffer(buffer)) = &info.data {
+            for seen in packet(&buffer.map_readable().unwrap()) {
+                let _ = packets.send(seen);
+            }
+        }
+        gst::PadProbeReturn::Ok
+    });
+    let pictures = decode.by_name("pictures").unwrap();
+    let pictures = pictures.downcast::<gstreamer_app::AppSink>().unwrap();
+    let decoded = post.clone();
+    let on_sample = move |sink: &gstreamer_app::AppSink| {
+        let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+        let _ = decoded.send(Seen::Decoded(mean_luma(&sample)));
+        Ok(gst::FlowSuccess::Ok)
+    };
+    pictures
+        .set_callbacks(gstreamer_app::AppSinkCallbacks::builder().new_sample(on_sample).build());
+    pipeline.add(&decode).unwrap();
+    pad.link(&decode.static_pad("sink").unwrap()).unwrap();
+    decode.sync_state_with_parent().unwrap();
+}
+
+/// What one RTP packet (RFC 3550) with H.264 (RFC 6184) tells.
+fn packet(bytes: &[u8]) -> Vec<Seen> {
+    let timestamp = u32::from_be_bytes(bytes[4..8].try_into().unwrap());
+    let mut start = 12 + 4 * usize::from(bytes[0] & 0x0f);
+    if bytes[0] & 0x10 != 0 {
+        let words = u16::from_be_bytes(bytes[start + 2..start + 4].try_into().unwrap());
+        start += 4 + 4 * usize::from(words);
+    }
+    let payload = &bytes[start..];
+    let kinds = match payload[0] & 0x1f {
+        24 => aggregated(&payload[1..]),
+        28 => vec![payload[1] & 0x1f],
+        single => vec![single],
+    };
+    let key_unit = kinds.contains(&5).then_some(Seen::KeyUnit(timestamp));
+    let complete = (bytes[1] & 0x80 != 0).then_some(Seen::Picture(timestamp));
+    key_unit.into_iter().chain(complete).collect()
+}
+
+/// Kinds of the units in a STAP-A, each behind its length.
+fn aggregated(mut units: &[u8]) -> Vec<u8> {
+    let mut kinds = Vec::new();
+    while let [high, low, unit @ ..] = units {
+        kinds.push(unit[0] & 0x1f);
+        units = &unit[usize::from(u16::from_be_bytes([*high, *low]))..];
+    }
+    kinds
+}
+
+fn mean_luma(sample: &gst::Sample) -> u8 {
+    let info = gstreamer_video::VideoInfo::from_caps(sample.caps().unwrap()).unwrap();
+    let map = sample.buffer().unwrap().map_readable().unwrap();
+    let luma = &map[..info.stride()[0] as usize * info.height() as usize];
+    (luma.iter().map(|value| u64::from(*value)).sum::<u64>() / luma.len() as u64) as u8
+}
