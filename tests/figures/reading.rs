@@ -5,7 +5,7 @@
 
 mod common;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use common::{settings, words::distance};
@@ -178,7 +178,7 @@ fn motion_pairs(folder: &Path, seed: u64) {
 
 /// Windows of `clip` that read as `letter`, and how many of them do not any more when their
 /// frames are shuffled.
-fn shuffle(clip: &PathBuf, letter: char, seed: u64) -> (usize, usize) {
+fn shuffle(clip: &Path, letter: char, seed: u64) -> (usize, usize) {
     let models = Models::load(&Places::of_this_machine(), &settings(), 1).unwrap();
     let Models { hands, mut classifier, bundle } = models;
     let index = bundle.letters.iter().position(|label| *label == Some(letter)).unwrap();
