@@ -44,10 +44,10 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            enter: 0.6,
-            leave: 0.35,
+            enter: 0.5,
+            leave: 0.3,
             hold: Duration::from_millis(120),
-            hold_starter: Duration::from_millis(330),
+            hold_starter: Duration::from_millis(450),
             release: Duration::from_millis(200),
             space: Duration::from_millis(600),
             slide: 0.4,

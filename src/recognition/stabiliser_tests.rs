@@ -164,12 +164,12 @@ fn starter_that_moves_is_only_the_motion_letter() {
 
 #[test]
 fn starter_held_still_is_itself_however_it_ends() {
-    for (then, time) in [(Hand, 600), (Gone, 100), (Sign('T'), 300)] {
+    for (then, time) in [(Hand, 700), (Gone, 100), (Sign('T'), 300)] {
         let b = Bench::new().show(Sign('D'), 220).show(then, time);
         let expected = if then == Sign('T') { "DT" } else { "D" };
         assert_eq!(b.text, expected, "followed by {then:?}");
     }
-    assert_eq!(Bench::new().show(Sign('D'), 420).text, "D");
+    assert_eq!(Bench::new().show(Sign('D'), 600).text, "D");
 }
 
 fn past(letter: Option<char>) -> Past {
@@ -270,7 +270,7 @@ proptest! {
     /// A sign shown once, well held, is committed exactly once, whatever the
     /// frame rate.
     #[test]
-    fn held_sign_is_committed_once(fps in 15_u32..60, hold in 500_u64..3000) {
+    fn held_sign_is_committed_once(fps in 15_u32..60, hold in 700_u64..3000) {
         let mut b = Bench::new();
         let (mut at, grip) = (ms(5), Grip { wrist: [0.5; 2], palm: 0.2 });
         let mut text = String::new();
