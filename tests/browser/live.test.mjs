@@ -46,6 +46,7 @@ test("two viewers at once both see picture and predictions", async () => {
 
 test("predictions name frames that are shown, and lie on them", async () => {
     const viewer = await Viewer.open(browser, signpost.url);
+    await viewer.connects();
     await viewer.until("stats.hits + stats.misses > 60");
     const early = await viewer.stats();
     await viewer.until(`stats.hits + stats.misses > ${early.hits + early.misses + 60}`);
@@ -59,6 +60,7 @@ test("predictions name frames that are shown, and lie on them", async () => {
 
 test("lowest latency draws the newest prediction and tells its age", async () => {
     const viewer = await Viewer.open(browser, signpost.url);
+    await viewer.connects();
     await viewer.until("stats.hits > 10");
     await viewer.page.getByLabel("Lowest latency").check();
     await viewer.until("stats.delay_ms === 0 && stats.age_ms > 0");
@@ -70,6 +72,7 @@ test("lowest latency draws the newest prediction and tells its age", async () =>
 
 test("landmarks can be hidden", async () => {
     const viewer = await Viewer.open(browser, signpost.url);
+    await viewer.connects();
     await seesLandmarks(viewer);
     await viewer.page.getByLabel("Hand landmarks").uncheck();
     await viewer.until(`stats.frames > ${(await viewer.stats()).frames + 10}`);
@@ -79,6 +82,7 @@ test("landmarks can be hidden", async () => {
 
 test("the transcript can be cleared and goes on growing", async () => {
     const viewer = await Viewer.open(browser, signpost.url);
+    await viewer.connects();
     await seesTranscript(viewer, "HELLO WORLD");
     await viewer.page.getByRole("button", { name: "Clear" }).click();
     await viewer.until("stats.transcript.length < 4");
@@ -89,7 +93,7 @@ test("the transcript can be cleared and goes on growing", async () => {
 test("a phone shows the page without scrolling sideways, in light and in dark", async () => {
     for (const colorScheme of ["light", "dark"]) {
         const viewer = await Viewer.open(browser, signpost.url, { viewport: { width: 360, height: 740 }, colorScheme });
-        await viewer.until("stats.phase === 'live'");
+        await viewer.connects();
         assert.equal(await viewer.page.evaluate(() => document.documentElement.scrollWidth), 360);
         await viewer.close();
     }

@@ -58,6 +58,19 @@ export class Viewer {
         throw new Error(`"${expression}" did not come true in ${limit_s} s: ${JSON.stringify(stats)} ${problem}`);
     }
 
+    /**
+     * Waits for the picture and connects again as a person would: on a machine
+     * that is busy with its start, answers may come later than the page waits.
+     */
+    async connects() {
+        for (let tries = 0; tries < 5; tries += 1) {
+            await this.until("stats.phase === 'ended' || (stats.phase === 'live' && stats.frames > 3)");
+            if ((await this.stats()).phase === "live") return;
+            await this.page.getByRole("button", { name: "Connect again" }).click();
+        }
+        await this.until("stats.phase === 'live'");
+    }
+
     /** Brightness of a coarse grid of the picture that is shown now: 64 x 36 values of 0..255. */
     picture() {
         return this.page.evaluate(() => {
