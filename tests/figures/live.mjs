@@ -101,12 +101,11 @@ async function measuring(viewer) {
 }
 
 /** The demo clip at 720p30 with one viewer. */
-async function throughput(browser) {
-    const signpost = await Signpost.start(["--open", "--source", "demo", "--listen", "127.0.0.1:0"]);
+async function throughput(browser, signpost) {
     const viewer = await Viewer.open(browser, "about:blank");
     await viewer.page.addInitScript(keepPredictions);
     await viewer.page.goto(signpost.url);
-    await viewer.until("stats.frames > 3");
+    await viewer.connects();
     const before = await measuring(viewer);
     const [cpuBefore, begun] = [await cpu(signpost.pid), performance.now()];
     await viewer.page.waitForTimeout(MEASURE_S * 1000);
@@ -122,7 +121,6 @@ async function throughput(browser) {
     report("resident memory, model and one viewer", `${(await memory(signpost.pid)).toFixed(0)} MB`, "<= 200 MB");
     await viewer.close();
     await answers(browser, signpost);
-    await signpost.stop();
 }
 
 /** Viewers one after the other, once everything is warm. */
@@ -131,7 +129,7 @@ async function answers(browser, signpost) {
     const toAnswer = [];
     for (let i = 0; i < VIEWERS_IN_TURN; i += 1) {
         const viewer = await Viewer.open(browser, signpost.url);
-        await viewer.until("stats.frames > 0");
+        await viewer.connects();
         toPicture.push((await viewer.stats()).offer_to_picture_ms);
         toAnswer.push(
             await viewer.page.evaluate(() => {
@@ -146,12 +144,11 @@ async function answers(browser, signpost) {
 }
 
 /** The test picture carries its time of capture. */
-async function latency(browser) {
-    const signpost = await Signpost.start(["--open", "--source", "test", "--listen", "127.0.0.1:0"]);
+async function latency(browser, signpost) {
     const viewer = await Viewer.open(browser, "about:blank");
     await viewer.page.addInitScript(keepPredictions);
     await viewer.page.goto(signpost.url);
-    await viewer.until("stats.frames > 3");
+    await viewer.connects();
 
     await viewer.page.getByLabel("Lowest latency").check();
     await measuring(viewer);
@@ -168,13 +165,22 @@ async function latency(browser) {
     report("capture to expected display, in step, median", inMs(held.displayed), "");
     report("bar codes that could not be read", `${fast.unread + held.unread}`, "0");
     await viewer.close();
-    await signpost.stop();
+}
+
+/** Starts the program, measures, and ends it whatever happens. */
+async function measure(source, work) {
+    const signpost = await Signpost.start(["--open", "--source", source, "--listen", "127.0.0.1:0"]);
+    try {
+        await work(browser, signpost);
+    } finally {
+        await signpost.stop();
+    }
 }
 
 const browser = await launch();
 try {
-    await throughput(browser);
-    await latency(browser);
+    await measure("demo", throughput);
+    await measure("test", latency);
 } finally {
     await browser.close();
 }
