@@ -9,16 +9,24 @@ use gst::prelude::*;
 use gstreamer as gst;
 use serde_json::Value;
 use signpost::config;
-use signpost::model::{Models, Places};
+use signpost::model::{ModelError, Models, Places};
 
 /// Frames of the test clips, 10 a second.
 const FRAMES: usize = 40;
 
-/// Whether everything that `read` loads is installed; says so if not.
+/// Whether the runtime and the hand models are installed; says so if not. The shipped bundle is
+/// part of the checkout: that it does not load is a failure.
 fn installed() -> bool {
     let settings = config::load(None, Vec::new()).unwrap().model;
-    let loaded = Models::load(&Places::of_this_machine(), &settings, 1);
-    loaded.inspect_err(|error| eprintln!("skipped: {error}")).is_ok()
+    match Models::load(&Places::of_this_machine(), &settings, 1) {
+        Ok(_) => true,
+        Err(error @ ModelError::NotFound { .. }) => {
+            assert!(std::env::var_os("SIGNPOST_MODEL__RUNTIME").is_none(), "{error}");
+            eprintln!("skipped: {error}");
+            false
+        }
+        Err(error) => panic!("{error}"),
+    }
 }
 
 fn read(arguments: &[&str]) -> Output {
@@ -203,4 +211,54 @@ fn a_missing_runtime_ends_with_5() {
         5,
         "runtime library libLiteRt.so: not found; looked in /nowhere/libLiteRt.so; run ./dev",
     );
+}
+
+/// The golden clip, its text, and MediaPipe's landmarks of it.
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("models/fingerspelling").join(name)
+}
+
+#[test]
+fn the_golden_clip_reads_as_its_text() {
+    if !installed() {
+        return;
+    }
+    let output = read(&[golden("golden.mp4").to_str().unwrap()]);
+    assert_eq!(text(&output.stdout), "HELLO WORLD\n", "{}", text(&output.stderr));
+}
+
+#[test]
+fn the_golden_clip_shows_the_hands_that_mediapipe_finds() {
+    if !installed() {
+        return;
+    }
+    let output = read(&["--json", golden("golden.mp4").to_str().unwrap()]);
+    let expected = std::fs::read_to_string(golden("golden.landmarks.jsonl")).unwrap();
+    let expected: Vec<Value> =
+        expected.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let ours = lines(&output);
+    assert_eq!(ours.len(), expected.len() + 1, "one line a frame and the summary");
+    let (mut distances, mut differ) = (Vec::new(), 0);
+    for (ours, theirs) in ours.iter().zip(&expected) {
+        match (&ours["hands"][0]["landmarks"], &theirs["hands"][0]["landmarks"]) {
+            (Value::Array(ours), Value::Array(theirs)) => distances.extend(apart(ours, theirs)),
+            (Value::Null, Value::Null) => {}
+            _ => differ += 1,
+        }
+    }
+    assert!(differ * 100 <= expected.len() * 2, "hands differ in {differ} frames");
+    distances.sort_by(f64::total_cmp);
+    let at = |share: usize| distances[distances.len() * share / 100];
+    assert!(distances.len() > 21 * 150, "hands in {} frames", distances.len() / 21);
+    assert!(at(50) <= 0.004, "median {} palm lengths", at(50));
+    assert!(at(95) <= 0.015, "95th percentile {} palm lengths", at(95));
+}
+
+/// Distances of 21 landmarks in palm lengths (wrist to the middle finger's base), in the picture.
+fn apart(ours: &[Value], theirs: &[Value]) -> Vec<f64> {
+    let point =
+        |point: &Value| [point[0].as_f64().unwrap() * 640.0, point[1].as_f64().unwrap() * 480.0];
+    let between = |a: [f64; 2], b: [f64; 2]| (a[0] - b[0]).hypot(a[1] - b[1]);
+    let palm = between(point(&theirs[0]), point(&theirs[9]));
+    ours.iter().zip(theirs).map(|(a, b)| between(point(a), point(b)) / palm).collect()
 }
