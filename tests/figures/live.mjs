@@ -14,8 +14,9 @@ const VIEWERS_IN_TURN = 12;
 
 const rows = [];
 
-function report(what, value, goal) {
-    rows.push({ figure: what, measured: value, goal });
+/** `met`: whether the goal is reached, where there is one. */
+function report(figure, measured, goal = "", met = true) {
+    rows.push({ figure, measured, goal, met });
 }
 
 function quantile(values, share) {
@@ -112,13 +113,17 @@ async function throughput(browser, signpost) {
     const seconds = (performance.now() - begun) / 1000;
     const after = await viewer.stats();
     const seen = await viewer.page.evaluate(() => window.seen);
-    report("frames a second in the browser", ((after.frames - before.frames) / seconds).toFixed(1), "30");
-    report("results a second", (seen.length / seconds).toFixed(1), ">= 15");
-    report("capture_to_result, median", inMs(seen.map((one) => one.capture_to_result)), "<= 60 ms, 95 %: 120 ms");
+    const fps = (after.frames - before.frames) / seconds;
+    const rate = seen.length / seconds;
+    const results = seen.map((one) => one.capture_to_result);
+    const resident = await memory(signpost.pid);
+    report("frames a second in the browser", fps.toFixed(1), "30", fps > 29.5);
+    report("results a second", rate.toFixed(1), ">= 15", rate >= 15);
+    report("capture_to_result, median", inMs(results), "<= 60 ms, 95 %: 120 ms", quantile(results, 0.5) <= 60 && quantile(results, 0.95) <= 120);
     const [hits, misses] = [after.hits - before.hits, after.misses - before.misses];
-    report("predictions there with their frame", `${((100 * hits) / (hits + misses)).toFixed(1)} %`, "");
-    report("CPU of the program, cores", (((await cpu(signpost.pid)) - cpuBefore) / seconds).toFixed(2), "");
-    report("resident memory, model and one viewer", `${(await memory(signpost.pid)).toFixed(0)} MB`, "<= 200 MB");
+    report("predictions there with their frame", `${((100 * hits) / (hits + misses)).toFixed(1)} %`);
+    report("CPU of the program, cores", (((await cpu(signpost.pid)) - cpuBefore) / seconds).toFixed(2));
+    report("resident memory, model and one viewer", `${resident.toFixed(0)} MB`, "<= 200 MB", resident <= 200);
     await viewer.close();
     await answers(browser, signpost);
 }
@@ -139,8 +144,8 @@ async function answers(browser, signpost) {
         );
         await viewer.close();
     }
-    report("answer time, median", inMs(toAnswer), "<= 50 ms");
-    report("offer to first picture, median", inMs(toPicture), "<= 300 ms");
+    report("answer time, median", inMs(toAnswer), "<= 50 ms", quantile(toAnswer, 0.5) <= 50);
+    report("offer to first picture, median", inMs(toPicture), "<= 300 ms", quantile(toPicture, 0.5) <= 300);
 }
 
 /** The test picture carries its time of capture. */
@@ -153,17 +158,18 @@ async function latency(browser, signpost) {
     await viewer.page.getByLabel("Lowest latency").check();
     await measuring(viewer);
     const fast = await viewer.page.evaluate(readBarcodes, MEASURE_S);
-    report("capture to presentation, lowest latency, median", inMs(fast.presented), "<= 80 ms");
-    report("capture to expected display, lowest latency, median", inMs(fast.displayed), "");
+    report("capture to presentation, lowest latency, median", inMs(fast.presented), "<= 80 ms", quantile(fast.presented, 0.5) <= 80);
+    report("capture to expected display, lowest latency, median", inMs(fast.displayed));
 
     await viewer.page.getByLabel("Lowest latency").uncheck();
     await measuring(viewer);
     const held = await viewer.page.evaluate(readBarcodes, MEASURE_S);
     const results = await viewer.page.evaluate(() => window.seen.map((one) => one.capture_to_result));
-    const goal = `<= ${(quantile(results, 0.5) + 40).toFixed(0)} ms (capture_to_result + 40)`;
-    report("capture to presentation, in step, median", inMs(held.presented), goal);
-    report("capture to expected display, in step, median", inMs(held.displayed), "");
-    report("bar codes that could not be read", `${fast.unread + held.unread}`, "0");
+    const longest = quantile(results, 0.5) + 40;
+    report("capture to presentation, in step, median", inMs(held.presented), `<= ${longest.toFixed(0)} ms (capture_to_result + 40)`,
+        quantile(held.presented, 0.5) <= longest);
+    report("capture to expected display, in step, median", inMs(held.displayed));
+    report("bar codes that could not be read", `${fast.unread + held.unread}`, "0", fast.unread + held.unread === 0);
     await viewer.close();
 }
 
@@ -186,3 +192,4 @@ try {
 }
 if (process.argv.includes("--json")) console.log(JSON.stringify(rows));
 else console.table(rows);
+if (rows.some(({ met }) => !met)) process.exitCode = 1;
