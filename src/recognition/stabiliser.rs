@@ -16,6 +16,7 @@
 //!    +----------- no hand, from everywhere     +------ faded ---------+
 //! ```
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// How patient the machine is. The values come from the bundle's manifest.
@@ -48,10 +49,10 @@ impl Default for Settings {
             leave: 0.3,
             hold: Duration::from_millis(120),
             hold_starter: Duration::from_millis(450),
-            release: Duration::from_millis(200),
+            release: Duration::from_millis(170),
             space: Duration::from_millis(600),
-            slide: 0.4,
-            rest: 1.0,
+            slide: 0.3,
+            rest: 1.3,
             motions: vec![('I', 'J'), ('D', 'Z')],
         }
     }
@@ -60,6 +61,10 @@ impl Default for Settings {
 impl Settings {
     fn starts_motion(&self, letter: char) -> bool {
         self.motions.iter().any(|(starter, _)| *starter == letter)
+    }
+
+    fn ends_motion(&self, letter: char) -> bool {
+        self.motions.iter().any(|(_, done)| *done == letter)
     }
 
     fn turns_into(&self, from: char, to: char) -> bool {
@@ -115,6 +120,15 @@ pub struct Past {
     space_due: bool,
 }
 
+/// Whether the hand moves as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Slower than [`Settings::rest`].
+    Rest,
+    /// At that speed or faster.
+    Moving,
+}
+
 /// What the hand is doing.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum State {
@@ -142,11 +156,13 @@ pub enum State {
         /// What came before.
         past: Past,
     },
-    /// A motion's starter that was held, but not for long enough to be sure
+    /// A motion's starter that was held, but moves or fades before it is sure
     /// that no motion follows.
     Armed {
         /// The starter.
         letter: char,
+        /// First frame that showed it at rest.
+        since: Duration,
         /// When it was last seen.
         faded: Duration,
         /// Another letter that is now seen, and since when.
@@ -160,10 +176,8 @@ pub enum State {
         letter: char,
         /// When it was last seen.
         seen: Duration,
-        /// Where the hand last was, for its speed.
-        last: Grip,
-        /// Where the hand last rested.
-        rest: Grip,
+        /// Where the hand last rested since the commit.
+        rest: Option<Grip>,
     },
 }
 
@@ -180,10 +194,11 @@ impl State {
 
     /// The next state, and what is committed: a letter or a space.
     #[must_use]
-    pub fn on(self, seen: &Observation, set: &Settings) -> (Self, Option<char>) {
+    pub fn on(self, seen: &Observation, pace: Pace, set: &Settings) -> (Self, Option<char>) {
         let Some(grip) = seen.hand else {
             return self.without_hand(seen.at, set);
         };
+        let now = Now { seen, grip, pace, set };
         match self {
             Self::Away { since, back, past } => {
                 let first = back.unwrap_or(seen.at);
@@ -191,18 +206,14 @@ impl State {
                     let back = Some(first);
                     return (Self::Away { since, back, past }, None);
                 }
-                look(seen, grip, past, set)
+                now.look(past)
             }
-            Self::Open { past } => look(seen, grip, past, set),
-            Self::Candidate { letter, since, past } => {
-                candidate(letter, since, past, seen, grip, set)
+            Self::Open { past } => now.look(past),
+            Self::Candidate { letter, since, past } => now.candidate(letter, since, past),
+            Self::Armed { letter, since, faded, next, past } => {
+                now.armed(letter, since, faded, next, past)
             }
-            Self::Armed { letter, faded, next, past } => {
-                armed(letter, faded, next, past, seen, grip, set)
-            }
-            Self::Held { letter, seen: last_seen, last, rest } => {
-                held(letter, last_seen, last, rest, seen, grip, set)
-            }
+            Self::Held { letter, seen: last_seen, rest } => now.held(letter, last_seen, rest),
         }
     }
 
@@ -237,125 +248,124 @@ fn after(letter: char, seen: Duration) -> Past {
     Past { letter: Some(letter), seen, space_due: true }
 }
 
-/// A hand, and nothing held: is there a letter?
-fn look(seen: &Observation, grip: Grip, past: Past, set: &Settings) -> (State, Option<char>) {
-    let Some(letter) = seen.letter(set.enter) else {
-        return (State::Open { past }, None);
-    };
-    let again = past.letter == Some(letter) || after_motion(past, letter, set);
-    if again && seen.at.saturating_sub(past.seen) < set.release {
-        // It flickered; it was not let go.
-        return (held_again(past, seen, grip), None);
-    }
-    let since = seen.at;
-    (State::Candidate { letter, since, past }, None)
-}
-
-/// The hand that has drawn a J is an I again when it stops.
-fn after_motion(past: Past, letter: char, set: &Settings) -> bool {
-    past.letter.is_some_and(|done| set.turns_into(letter, done))
-}
-
-fn held_again(past: Past, seen: &Observation, grip: Grip) -> State {
-    State::Held {
-        letter: past.letter.expect("only a committed letter is held again"),
-        seen: seen.at,
-        last: grip,
-        rest: grip,
-    }
-}
-
-fn commit(letter: char, at: Duration, grip: Grip) -> (State, Option<char>) {
-    let held = State::Held { letter, seen: at, last: grip, rest: grip };
-    (held, Some(letter))
-}
-
-fn candidate(
-    letter: char,
-    since: Duration,
-    past: Past,
-    seen: &Observation,
+/// A frame with a hand, and what it is judged by.
+struct Now<'a> {
+    seen: &'a Observation<'a>,
     grip: Grip,
-    set: &Settings,
-) -> (State, Option<char>) {
-    let held_for = seen.at.saturating_sub(since);
-    let best = seen.letter(set.enter);
-    if best == Some(letter) || (best.is_none() && seen.score(letter) >= set.leave) {
-        if held_for >= set.hold_of(letter) {
-            return commit(letter, seen.at, grip);
-        }
-        let same = State::Candidate { letter, since, past };
-        return (same, None);
-    }
-    if set.starts_motion(letter) && held_for >= set.hold {
-        let next = best.map(|l| (l, seen.at));
-        let faded = seen.at;
-        let armed = State::Armed { letter, faded, next, past };
-        return (armed, None);
-    }
-    look(seen, grip, past, set)
+    pace: Pace,
+    set: &'a Settings,
 }
 
-fn armed(
-    letter: char,
-    faded: Duration,
-    next: Option<(char, Duration)>,
-    past: Past,
-    seen: &Observation,
-    grip: Grip,
-    set: &Settings,
-) -> (State, Option<char>) {
-    let best = seen.letter(set.enter);
-    if best == Some(letter) || (best.is_none() && seen.at.saturating_sub(faded) >= set.hold_starter)
-    {
-        // It came back, or nothing followed: it was meant.
-        return commit(letter, seen.at, grip);
+impl Now<'_> {
+    fn since(&self, earlier: Duration) -> Duration {
+        self.seen.at.saturating_sub(earlier)
     }
-    let next = match (best, next) {
-        (Some(l), Some((old, since))) if l == old => Some((l, since)),
-        (Some(l), _) => Some((l, seen.at)),
-        (None, kept) => kept.filter(|(l, _)| seen.score(*l) >= set.leave),
-    };
-    if let Some((follower, since)) = next
-        && seen.at.saturating_sub(since) >= set.hold
-    {
-        if set.turns_into(letter, follower) {
-            return commit(follower, seen.at, grip);
-        }
-        let past = after(letter, faded);
-        let follows = State::Candidate { letter: follower, since, past };
-        return (follows, Some(letter));
-    }
-    let waits = State::Armed { letter, faded, next, past };
-    (waits, None)
-}
 
-fn held(
-    letter: char,
-    last_seen: Duration,
-    last: Grip,
-    rest: Grip,
-    seen: &Observation,
-    grip: Grip,
-    set: &Settings,
-) -> (State, Option<char>) {
-    let best = seen.letter(set.enter);
-    let same = best.is_some_and(|b| b == letter || set.turns_into(b, letter));
-    if !same && (best.is_some() || seen.score(letter) < set.leave) {
-        return look(seen, grip, after(letter, last_seen), set);
-    }
-    let at_rest = speed(last, grip, seen.at.saturating_sub(last_seen)) < set.rest;
-    if at_rest && distance(rest, grip) >= set.slide {
-        let candidate = State::Candidate {
-            letter,
-            since: seen.at,
-            past: Past { letter: None, ..after(letter, seen.at) },
+    /// A hand, and nothing held: is there a letter?
+    fn look(&self, past: Past) -> (State, Option<char>) {
+        let Some(letter) = self.seen.letter(self.set.enter) else {
+            return (State::Open { past }, None);
         };
-        return (candidate, None);
+        let ago = self.since(past.seen);
+        if past.letter == Some(letter) && ago < self.set.release {
+            // It flickered; it was not let go.
+            return (State::Held { letter, seen: self.seen.at, rest: None }, None);
+        }
+        let drawn = past.letter.is_some_and(|done| self.set.turns_into(letter, done));
+        if drawn && ago < self.set.release + self.set.hold {
+            // The hand that has drawn a J is an I again while it stops: no sign of its own.
+            return (State::Open { past }, None);
+        }
+        let since = self.seen.at;
+        (State::Candidate { letter, since, past }, None)
     }
-    let held =
-        State::Held { letter, seen: seen.at, last: grip, rest: if at_rest { grip } else { rest } };
-    (held, None)
+
+    fn at_rest(&self) -> Option<Grip> {
+        (self.pace == Pace::Rest).then_some(self.grip)
+    }
+
+    fn commit(&self, letter: char) -> (State, Option<char>) {
+        (State::Held { letter, seen: self.seen.at, rest: self.at_rest() }, Some(letter))
+    }
+
+    fn candidate(&self, letter: char, since: Duration, past: Past) -> (State, Option<char>) {
+        let (seen, set) = (self.seen, self.set);
+        let best = seen.letter(set.enter);
+        if best == Some(letter) || (best.is_none() && seen.score(letter) >= set.leave) {
+            let moves = self.pace == Pace::Moving && set.starts_motion(letter);
+            if moves && self.since(since) < set.hold {
+                // A starter counts only at rest: it may be on its way to its stroke.
+                return (State::Candidate { letter, since: seen.at, past }, None);
+            }
+            if !moves {
+                return match self.since(since) >= set.hold_of(letter) {
+                    true => self.commit(letter),
+                    false => (State::Candidate { letter, since, past }, None),
+                };
+            }
+        }
+        if set.starts_motion(letter) && self.since(since) >= set.hold {
+            let next = best.filter(|l| *l != letter).map(|l| (l, seen.at));
+            let faded = seen.at;
+            return (State::Armed { letter, since, faded, next, past }, None);
+        }
+        self.look(past)
+    }
+
+    fn armed(
+        &self,
+        letter: char,
+        since: Duration,
+        faded: Duration,
+        next: Option<(char, Duration)>,
+        past: Past,
+    ) -> (State, Option<char>) {
+        let (seen, set) = (self.seen, self.set);
+        let best = seen.letter(set.enter);
+        if best == Some(letter) && self.pace == Pace::Rest {
+            return self.candidate(letter, since, past);
+        }
+        let best = best.filter(|l| *l != letter);
+        if best.is_none() && self.since(faded) >= set.hold_starter {
+            // Nothing followed: it was meant.
+            return (State::Open { past: after(letter, faded) }, Some(letter));
+        }
+        let next = match (best, next) {
+            (Some(l), Some((old, first))) if l == old => Some((l, first)),
+            (Some(l), _) => Some((l, seen.at)),
+            (None, kept) => kept.filter(|(l, _)| seen.score(*l) >= set.leave),
+        };
+        if let Some((follower, first)) = next
+            && self.since(first) >= set.hold
+        {
+            if set.turns_into(letter, follower) {
+                return self.commit(follower);
+            }
+            let past = after(letter, faded);
+            let follows = State::Candidate { letter: follower, since: first, past };
+            return (follows, Some(letter));
+        }
+        (State::Armed { letter, since, faded, next, past }, None)
+    }
+
+    fn held(&self, letter: char, last_seen: Duration, rest: Option<Grip>) -> (State, Option<char>) {
+        let (seen, set) = (self.seen, self.set);
+        let best = seen.letter(set.enter);
+        let same = best == Some(letter) || (best.is_none() && seen.score(letter) >= set.leave);
+        if !same {
+            return self.look(after(letter, last_seen));
+        }
+        // A stroke moves the hand by itself: it is no slide.
+        let slid = |from, to| !set.ends_motion(letter) && distance(from, to) >= set.slide;
+        if let (Some(from), Some(to)) = (rest, self.at_rest())
+            && slid(from, to)
+        {
+            let past = Past { letter: None, ..after(letter, seen.at) };
+            return (State::Candidate { letter, since: seen.at, past }, None);
+        }
+        let rest = self.at_rest().or(rest);
+        (State::Held { letter, seen: seen.at, rest }, None)
+    }
 }
 
 /// Between two wrists, in palm lengths.
@@ -364,8 +374,30 @@ fn distance(a: Grip, b: Grip) -> f32 {
     dx.hypot(dy) / b.palm
 }
 
-fn speed(a: Grip, b: Grip, time: Duration) -> f32 {
-    distance(a, b) / time.as_secs_f32().max(1e-3)
+/// Wrists of the last moments, for the hand's speed over [`Trail::TIME`].
+#[derive(Debug, Clone, Default)]
+struct Trail(VecDeque<(Duration, Grip)>);
+
+impl Trail {
+    /// A moment longer than landmarks tremble and shorter than any stroke.
+    const TIME: Duration = Duration::from_millis(100);
+    /// Frames kept: the time at 60 Hz, and some more.
+    const FRAMES: usize = 8;
+
+    fn pace(&mut self, at: Duration, hand: Option<Grip>, set: &Settings) -> Pace {
+        let Some(grip) = hand else {
+            self.0.clear();
+            return Pace::Rest;
+        };
+        let old = |(then, _): &(Duration, Grip)| at.saturating_sub(*then) > Self::TIME;
+        while self.0.len() == Self::FRAMES || self.0.front().is_some_and(old) {
+            self.0.pop_front();
+        }
+        self.0.push_back((at, grip));
+        let (then, first) = self.0[0];
+        let time = at.saturating_sub(then).as_secs_f32().max(1e-3);
+        if distance(first, grip) / time < set.rest { Pace::Rest } else { Pace::Moving }
+    }
 }
 
 /// The state machine with its settings, for its one owner.
@@ -373,20 +405,21 @@ fn speed(a: Grip, b: Grip, time: Duration) -> f32 {
 pub struct Stabiliser {
     settings: Settings,
     state: State,
+    trail: Trail,
 }
 
 impl Stabiliser {
     /// A machine that has seen nothing.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        let state = State::start();
-        Self { settings, state }
+        Self { settings, state: State::start(), trail: Trail::default() }
     }
 
     /// Takes one prediction; gives the letter or space that it commits.
     /// Times must not fall.
     pub fn on(&mut self, seen: &Observation) -> Option<char> {
-        let (state, committed) = self.state.on(seen, &self.settings);
+        let pace = self.trail.pace(seen.at, seen.hand, &self.settings);
+        let (state, committed) = self.state.on(seen, pace, &self.settings);
         self.state = state;
         committed
     }

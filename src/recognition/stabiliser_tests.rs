@@ -163,6 +163,33 @@ fn starter_that_moves_is_only_the_motion_letter() {
 }
 
 #[test]
+fn starter_on_its_way_to_the_stroke_is_not_committed() {
+    let b = Bench::new().slide('I', 0.1, 0.5, 700).slide('J', 0.5, 0.7, 300);
+    assert_eq!(b.text, "J");
+}
+
+#[test]
+fn starter_that_leaves_after_its_hold_is_committed() {
+    let b = Bench::new().show(At('D', 0.3), 300).slide('D', 0.3, 0.6, 200).show(Gone, 100);
+    assert_eq!(b.text, "D");
+}
+
+#[test]
+fn starter_after_its_motion_letter_is_a_letter_if_it_is_held() {
+    let j = || Bench::new().show(Sign('J'), 300);
+    assert_eq!(j().show(Sign('I'), 250).show(Sign('T'), 300).text, "JT");
+    assert_eq!(j().show(Sign('I'), 470).show(Sign('T'), 300).text, "JIT");
+}
+
+#[test]
+fn stroke_is_no_slide() {
+    let b = Bench::new().slide('Z', 0.3, 0.5, 400).show(At('Z', 0.5), 200);
+    assert_eq!(b.text, "Z");
+    let twice = b.show(Hand, 267).slide('Z', 0.3, 0.5, 400).show(At('Z', 0.5), 200);
+    assert_eq!(twice.text, "ZZ");
+}
+
+#[test]
 fn starter_held_still_is_itself_however_it_ends() {
     for (then, time) in [(Hand, 700), (Gone, 100), (Sign('T'), 300)] {
         let b = Bench::new().show(Sign('D'), 220).show(then, time);
@@ -187,9 +214,14 @@ fn every_state_answers_every_sight() {
     let young = State::Candidate { letter: 'A', since: ms(960), past: past(None) };
     let ripe = State::Candidate { letter: 'A', since: ms(800), past: past(None) };
     let starter = State::Candidate { letter: 'I', since: ms(800), past: past(None) };
-    let armed =
-        State::Armed { letter: 'I', faded: ms(900), next: Some(('J', ms(850))), past: past(None) };
-    let held = State::Held { letter: 'A', seen: ms(967), last: grip, rest: grip };
+    let armed = State::Armed {
+        letter: 'I',
+        since: ms(700),
+        faded: ms(900),
+        next: Some(('J', ms(850))),
+        past: past(None),
+    };
+    let held = State::Held { letter: 'A', seen: ms(967), rest: Some(grip) };
     let rows = [
         (away, Gone, "Away", Some(' ')),
         (away, Hand, "Away", None),
@@ -215,7 +247,7 @@ fn every_state_answers_every_sight() {
         (starter, Sign('B'), "Armed", None),
         (armed, Gone, "Away", Some('I')),
         (armed, Hand, "Armed", None),
-        (armed, Sign('I'), "Held", Some('I')),
+        (armed, Sign('I'), "Candidate", None),
         (armed, Sign('J'), "Held", Some('J')),
         (armed, Sign('B'), "Armed", None),
         (held, Gone, "Away", None),

@@ -267,14 +267,18 @@ def motions(pool, rng, n, p):
     path = np.where(pick[..., None], j[0], z[0])
     shake = tremor(rng, n, s)
     roll, pitch = np.where(pick, j[1], z[1]) + shake[1], np.where(pick, j[2], z[2]) + shake[2]
+    # The hand comes to where the stroke begins, often from below the picture.
+    way = rng.normal(0, 0.6, (n, 1, 2)) + np.array([0, 2]) * (rng.random((n, 1, 1)) < 0.3)
+    move = rng.uniform(2, 6, (n, 1))
+    path = path + way * (1 - ease((s + rng.uniform(0, 4, (n, 1)) + move) / move))[..., None]
     points = placed(points, path + shake[0], roll, pitch, shake[3])
     present = (s > -lead[:, None]) | (rng.random(n) < 0.5)[:, None]
     drawn = newest / long
-    sure = np.clip((drawn - 0.3) / 0.2, 0, 1)
+    sure = np.clip((drawn - 0.15) / 0.2, 0, 1)
     y = np.zeros((n, 27), np.float32)
     y[np.arange(n), done] = sure
     y[np.arange(n), NONE] = 1 - sure
-    start = newest < 0.1 * long
+    start = newest < 0.05 * long
     y[start] = np.eye(27, dtype=np.float32)[held[start]]
     mixed = np.flatnonzero((drawn > 0.5) & (rng.random(n) < 0.25))
     for i in mixed:
