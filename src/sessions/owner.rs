@@ -205,6 +205,7 @@ impl Owner {
             ice: self.ice.clone(),
             clock: self.clock.clone(),
             post: live.post.clone(),
+            timeout: self.settings.negotiation_timeout,
         };
         self.work
             .spawn_blocking(move || Done::Built(connection, Viewer::answer(plan).map(Box::new)));

@@ -4,7 +4,7 @@
 //! its teardown stay its own. Everything here that touches a running pipeline
 //! may wait for GStreamer's threads: it is called on a blocking thread.
 
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 use gstreamer as gst;
@@ -32,8 +32,9 @@ const GATHERING_LIMIT: Duration = Duration::from_millis(300);
 /// The same where only relays count: without a server's answer there is no path.
 const RELAY_GATHERING_LIMIT: Duration = Duration::from_secs(2);
 
-/// webrtcbin answers a step in milliseconds, or never.
-const STEP_LIMIT: Duration = Duration::from_secs(3);
+/// An answer without any candidate is worth nothing; a busy machine gets this
+/// long for its first. Without a network interface libnice never ends.
+const FIRST_CANDIDATE_LIMIT: Duration = Duration::from_secs(3);
 
 /// Why a viewer's pipeline gave no answer.
 #[derive(Debug, Error)]
@@ -62,11 +63,14 @@ pub enum ViewerError {
         reason: String,
     },
     /// webrtcbin is silent.
-    #[error("{step} gave no result within {} s", STEP_LIMIT.as_secs())]
+    #[error("{step} gave no result within sessions.negotiation_timeout_s")]
     Silent {
         /// webrtcbin's signal.
         step: &'static str,
     },
+    /// There is nowhere that the peer could reach us.
+    #[error("this device has no network address to offer; connect it to a network")]
+    NoAddress,
     /// The answer would show no picture.
     #[error("webrtcbin rejected the video section")]
     VideoRejected,
@@ -88,6 +92,8 @@ pub(super) struct Plan {
     pub ice: config::Ice,
     pub clock: Clock,
     pub post: Post,
+    /// From now to the end of the negotiation.
+    pub timeout: Duration,
 }
 
 /// One webrtcbin with what feeds it. Give it back with [`Viewer::end`].
@@ -102,13 +108,14 @@ pub(super) struct Viewer {
 }
 
 impl Viewer {
-    /// Builds the pipeline and answers the offer. Blocks for milliseconds, or
-    /// until the limits above; on error nothing is left running.
+    /// Builds the pipeline and answers the offer. Blocks for milliseconds, at most
+    /// until the plan's timeout; on error nothing is left running.
     pub fn answer(plan: Plan) -> Result<(Self, String), ViewerError> {
         let relay = plan.ice.transport_policy == config::TransportPolicy::Relay;
         let gathering = if relay { RELAY_GATHERING_LIMIT } else { GATHERING_LIMIT };
+        let deadline = Instant::now() + plan.timeout;
         let viewer = Self::build(&plan)?;
-        match viewer.negotiate(&plan.offer.sdp, gathering) {
+        match viewer.negotiate(&plan.offer.sdp, gathering, deadline) {
             Ok(answer) => Ok((viewer, plan.offer.complete(&answer))),
             Err(error) => {
                 viewer.end();
@@ -175,7 +182,44 @@ impl Viewer {
         }
     }
 
-    fn negotiate(&self, offer: &str, gathering: Duration) -> Result<String, ViewerError> {
+    fn negotiate(
+        &self,
+        offer: &str,
+        gathering: Duration,
+        deadline: Instant,
+    ) -> Result<String, ViewerError> {
+        let gathered = self.gathered();
+        let offer = describe(Kind::Offer, offer)?;
+        self.set_description("set-remote-description", &offer, deadline)?;
+        let reply = self.step("create-answer", deadline, |promise| {
+            self.webrtc.emit_by_name::<()>("create-answer", &[&None::<gst::Structure>, promise]);
+        })?;
+        let answer = reply
+            .and_then(|reply| reply.get::<gst_webrtc::WebRTCSessionDescription>("answer").ok())
+            .ok_or_else(|| refused("create-answer", "the reply holds no answer"))?;
+        let until = deadline.min(Instant::now() + gathering);
+        self.set_description("set-local-description", &answer, deadline)?;
+        let wait = |until: Instant| {
+            gathered.recv_timeout(until.saturating_duration_since(Instant::now())).is_ok()
+        };
+        let complete = wait(until);
+        let mut local = self.local_description()?;
+        // Late candidates of a silent server are not worth a late answer.
+        if !complete && !has_candidates(&local) {
+            wait(deadline.min(until + FIRST_CANDIDATE_LIMIT));
+            local = self.local_description()?;
+        }
+        if !has_candidates(&local) {
+            return Err(ViewerError::NoAddress);
+        }
+        if !local.sdp().medias().any(|media| media.media() == Some("video") && media.port() != 0) {
+            return Err(ViewerError::VideoRejected);
+        }
+        local.sdp().as_text().map_err(|error| refused("create-answer", &error.to_string()))
+    }
+
+    /// Gets one message when all candidates are known.
+    fn gathered(&self) -> Receiver<()> {
         let (complete, gathered) = sync_channel(1);
         self.webrtc.connect_notify(Some("ice-gathering-state"), move |webrtc, _| {
             let state: gst_webrtc::WebRTCICEGatheringState = webrtc.property("ice-gathering-state");
@@ -183,33 +227,24 @@ impl Viewer {
                 let _ = complete.try_send(());
             }
         });
-        self.set_description("set-remote-description", &describe(Kind::Offer, offer)?)?;
-        let reply = self.step("create-answer", |promise| {
-            self.webrtc.emit_by_name::<()>("create-answer", &[&None::<gst::Structure>, promise]);
-        })?;
-        let answer = reply
-            .and_then(|reply| reply.get::<gst_webrtc::WebRTCSessionDescription>("answer").ok())
-            .ok_or_else(|| refused("create-answer", "the reply holds no answer"))?;
-        let until = Instant::now() + gathering;
-        self.set_description("set-local-description", &answer)?;
-        // Late candidates of a silent server are not worth a late answer.
-        let _ = gathered.recv_timeout(until.saturating_duration_since(Instant::now()));
-        let local = self
-            .webrtc
+        gathered
+    }
+
+    fn local_description(&self) -> Result<gst_webrtc::WebRTCSessionDescription, ViewerError> {
+        self.webrtc
             .property::<Option<gst_webrtc::WebRTCSessionDescription>>("local-description")
-            .ok_or_else(|| refused("set-local-description", "there is no local description"))?;
-        if !local.sdp().medias().any(|media| media.media() == Some("video") && media.port() != 0) {
-            return Err(ViewerError::VideoRejected);
-        }
-        local.sdp().as_text().map_err(|error| refused("create-answer", &error.to_string()))
+            .ok_or_else(|| refused("set-local-description", "there is no local description"))
     }
 
     fn set_description(
         &self,
         step: &'static str,
         description: &gst_webrtc::WebRTCSessionDescription,
+        deadline: Instant,
     ) -> Result<(), ViewerError> {
-        self.step(step, |promise| self.webrtc.emit_by_name(step, &[description, promise]))?;
+        self.step(step, deadline, |promise| {
+            self.webrtc.emit_by_name(step, &[description, promise])
+        })?;
         Ok(())
     }
 
@@ -217,6 +252,7 @@ impl Viewer {
     fn step(
         &self,
         step: &'static str,
+        deadline: Instant,
         ask: impl FnOnce(&gst::Promise),
     ) -> Result<Option<gst::Structure>, ViewerError> {
         let (reply, replied) = sync_channel(1);
@@ -225,7 +261,7 @@ impl Viewer {
         });
         ask(&promise);
         let reply = replied
-            .recv_timeout(STEP_LIMIT)
+            .recv_timeout(deadline.saturating_duration_since(Instant::now()))
             .map_err(|_| ViewerError::Silent { step })?
             .map_err(|error| refused(step, &format!("{error:?}")))?;
         match reply.as_ref().and_then(|reply| reply.get::<gst::glib::Error>("error").ok()) {
@@ -241,6 +277,10 @@ fn describe(kind: Kind, text: &str) -> Result<gst_webrtc::WebRTCSessionDescripti
     let sdp = gst_sdp::SDPMessage::parse_buffer(text.as_bytes())
         .map_err(|error| refused("set-remote-description", &error.to_string()))?;
     Ok(gst_webrtc::WebRTCSessionDescription::new(kind, sdp))
+}
+
+fn has_candidates(description: &gst_webrtc::WebRTCSessionDescription) -> bool {
+    description.sdp().medias().any(|media| media.attribute_val("candidate").is_some())
 }
 
 fn refused(step: &'static str, reason: &str) -> ViewerError {
