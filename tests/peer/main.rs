@@ -101,8 +101,9 @@ fn channels_greet_keep_alive_and_echo() {
 fn nonsense_on_a_channel_ends_nothing() {
     let appliance = Appliance::start(1);
     let (peer, _) = connected(&appliance);
-    let opened = Seen::Opened("commands".into());
-    peer.until("a channel", |seen| (seen == opened).then_some(()));
+    // The server's own word: a peer of GStreamer 1.22 that sends from the moment its channel
+    // opens now and then gets an error from its own SCTP, while the other channel still opens.
+    peer.until("hello", |seen| matches!(seen, Seen::Text(..)).then_some(()));
     let long = "x".repeat(60_000);
     for text in ["", "{", "[1]", "{\"type\":7}", "\0PING", long.as_str()] {
         peer.commands.send_string_full(Some(text)).unwrap();
@@ -258,7 +259,8 @@ fn offers_with_audio_a_thousand_candidates_or_none_still_show_a_picture() {
         let lines = text.split_inclusive("\r\n");
         lines.filter(|line| !line.starts_with("a=candidate:")).collect()
     };
-    let edits: [(&str, &dyn Fn(&str) -> String); 3] = [
+    type Edit<'a> = (&'a str, &'a dyn Fn(&str) -> String);
+    let edits: [Edit; 3] = [
         ("none", &plain),
         ("a thousand", &|good| {
             plain(good).replacen("a=mid:", &format!("{}a=mid:", crowd(good)), 1)
