@@ -9,7 +9,7 @@ import windows
 from windows import Person
 
 SMOOTHING = 0.1
-POSE_STEPS, HEAD_STEPS, WINDOWS, BATCH = 2500, 3000, 60_000, 256
+POSE_STEPS, HEAD_STEPS, WINDOWS, BATCH = 2500, 2500, 40_000, 256
 
 
 def smooth(y):

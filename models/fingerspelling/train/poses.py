@@ -52,9 +52,9 @@ def sequences(clip):
 
 
 def pool(folder):
-    """All moved photographs, and the still ones as sequences without motion."""
+    """Each signer's moved photographs, and the still ones as sequences without motion."""
     out = None
-    for clip in sorted(folder.glob("moved-*.mp4")) + sorted(folder.glob("stills-*.mp4")):
+    for clip in sorted(folder.glob("[ms]*-hand?.mp4"), key=lambda clip: (clip.stem[-1], clip.stem)):
         points, found, letter, signer = sequences(clip)
         repeat = 10 // points.shape[1]
         part = Pool.of(points.repeat(repeat, 1), found.repeat(repeat, 1), letter, signer)
