@@ -66,3 +66,50 @@ test("a browser without WebRTC is told so", async () => {
         await signpost.stop();
     }
 });
+
+/** Runs in the page before its own scripts: keeps the channel that the page makes. */
+function keepCommands() {
+    const create = RTCPeerConnection.prototype.createDataChannel;
+    RTCPeerConnection.prototype.createDataChannel = function (label, options) {
+        const channel = create.call(this, label, options);
+        if (label === "commands") window.commands = channel;
+        return channel;
+    };
+}
+
+/** Runs in the page: says what no page says, and resolves when an echo comes back. */
+function talkNonsense() {
+    const { commands } = window;
+    const long = "x".repeat(20_000);
+    for (const text of ["", "{", "[1]", '{"type":7}', "\0PING", long]) {
+        commands.send(text);
+        commands.send(new TextEncoder().encode(text));
+    }
+    for (let n = 0; n < 500; n += 1) commands.send(JSON.stringify({ type: "noise", n }));
+    return new Promise((resolve) => {
+        // A flood is cut: the echo is asked for until it fits again.
+        const ask = setInterval(() => commands.send('{"type":"echo","id":"still there"}'), 100);
+        commands.addEventListener("message", ({ data }) => {
+            if (typeof data !== "string" || !data.includes("still there")) return;
+            clearInterval(ask);
+            resolve(commands.readyState);
+        });
+    });
+}
+
+test("nonsense on a channel ends nothing", async () => {
+    const signpost = await Signpost.start(["--open", "--source", "test", "--listen", "127.0.0.1:0"]);
+    const context = await browser.newContext();
+    try {
+        await context.addInitScript(keepCommands);
+        const page = await context.newPage();
+        await page.goto(signpost.url);
+        await page.waitForFunction(() => window.commands?.readyState === "open");
+        assert.equal(await page.evaluate(talkNonsense), "open");
+        const { frames } = await page.evaluate(() => window.signpost.stats);
+        await page.waitForFunction((before) => window.signpost.stats.frames > before + 10, frames);
+    } finally {
+        await context.close();
+        await signpost.stop();
+    }
+});
