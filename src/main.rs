@@ -26,7 +26,7 @@ fn command(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
         Command::Run(args) => run::run(args, config),
         Command::Read(args) => read::read(args, &config.model),
-        Command::Bench(args) => bench::bench(args, &config.model),
+        Command::Bench(args) => bench::bench(args, &config),
         Command::Password => password::set(&config),
         Command::Check => unreachable!("a check has returned already"),
     }

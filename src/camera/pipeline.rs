@@ -174,9 +174,10 @@ fn align_clip(pace: &gst::Element, stamp: Stamp, clock: Clock) {
 
 /// Answers allocation queries before the queues behind `tee` see them.
 ///
-/// Such a query waits in a queue for its turn. Seen once in some 100 viewers
-/// (GStreamer 1.22): the query was gone from the leaky queue, its thread waited
-/// for pictures, the decoder's thread for the answer, and no picture came again.
+/// A serialised query waits in a queue until the queue's thread has passed it on, and these
+/// queues leak what is old. Twice in some hundred viewers (GStreamer 1.22) pictures stopped for
+/// good, with the decoder's thread waiting for such a query and both queues' threads for
+/// pictures. That the queue had leaked the query is inferred, not seen.
 fn keep_queries_out(tee: &gst::Element) {
     let pad = tee.static_pad("sink").expect("a tee has a sink pad");
     pad.add_probe(gst::PadProbeType::QUERY_DOWNSTREAM, |_, info| {

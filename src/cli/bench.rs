@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::BenchArgs;
 use super::clip::Clip;
 use super::exit::{Exit, Failure, OrExit};
 use super::read::{self, Outcome, ReadError};
+use super::{BenchArgs, bench_live};
 use crate::cascade::MAX_HANDS;
-use crate::config;
+use crate::config::{self, Config};
 use crate::model::{Bundle, ModelError, Models, Places, Wanted};
 use crate::recognition::{Chain, Reading};
 use crate::runtime::{Interpreter, RuntimeError};
@@ -64,12 +64,14 @@ impl Table {
     }
 }
 
-/// Runs the subcommand: the models alone, then the whole recognition over a clip.
+/// Runs the subcommand: the models alone, the whole recognition over a clip, then the appliance
+/// live on that clip.
 ///
 /// # Errors
 /// A [`Failure`] with exit code 4 for the clip and 5 for the models.
-pub fn bench(args: &BenchArgs, settings: &config::Model) -> Result<(), Failure> {
+pub fn bench(args: &BenchArgs, config: &Config) -> Result<(), Failure> {
     gstreamer::init().or_exit(Exit::Camera)?;
+    let settings = &config.model;
     let clip = match &args.clip {
         Some(clip) => clip.clone(),
         None => golden(settings).or_exit(Exit::Model)?,
@@ -77,6 +79,7 @@ pub fn bench(args: &BenchArgs, settings: &config::Model) -> Result<(), Failure> 
     let mut table = Table::default();
     models(settings, &mut table).or_exit(Exit::Model)?;
     cascade(settings, &clip, &mut table)?;
+    table.rows.extend(bench_live::rows(config, &clip)?);
     if args.json {
         let json = serde_json::to_string(&table).expect("a table of names and numbers is JSON");
         println!("{json}");

@@ -1,6 +1,7 @@
 //! The command line: what can be asked, and how the program ends.
 
 pub mod bench;
+mod bench_live;
 pub mod check;
 pub mod clip;
 pub mod exit;

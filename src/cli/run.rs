@@ -147,7 +147,8 @@ pub(super) async fn cameras(config: &Config) -> Result<Vec<camera::Settings>, Fa
     Ok(settings.collect())
 }
 
-fn load(model: &config::Model) -> Result<Loaded, crate::model::ModelError> {
+/// Loads what recognition runs.
+pub(super) fn load(model: &config::Model) -> Result<Loaded, crate::model::ModelError> {
     let models = Models::load(&Places::of_this_machine(), model, model.threads)?;
     let manifest = &models.bundle.manifest;
     let name = format!("{} {}", manifest.name, manifest.version);
