@@ -131,7 +131,6 @@ impl Sessions {
         let (owner, posted) = Owner::new(cameras, settings, ice, clock);
         let status = owner.status();
         tokio::spawn(owner.run(posted, served, predictions.subscribe()));
-        tokio::task::spawn_blocking(viewer::warm);
         Self { requests, status, camera_names }
     }
 

@@ -22,7 +22,7 @@ use super::offer::Checked;
 use super::post::{EVENT_LIMIT, Event, Payload, Post};
 use super::table::{Table, Todo, Wish};
 use super::transcript::Start;
-use super::viewer::{Plan, Viewer};
+use super::viewer::{self, Plan, Viewer};
 use super::{Answer, ConnectionId, NotFound, OfferError, SessionId, Status, ViewerError};
 
 /// How often deadlines and keepalives are looked at.
@@ -31,6 +31,9 @@ const TICK: Duration = Duration::from_millis(250);
 /// A teardown takes 11 ms; one that takes longer than this is given up, with its
 /// thread, and counted.
 const TEARDOWN_LIMIT: Duration = Duration::from_secs(5);
+
+/// Loading plugins and making a certificate takes 300 ms, on a busy machine seconds.
+const WARM_LIMIT: Duration = Duration::from_secs(10);
 
 /// What the handle asks of the owner.
 pub(super) enum Request {
@@ -116,6 +119,11 @@ impl Owner {
         mut requests: mpsc::Receiver<Request>,
         mut predictions: broadcast::Receiver<std::sync::Arc<Prediction>>,
     ) {
+        // Not beside the first viewer: of some hundred first offers that met the
+        // loading of the same plugins, three never got past webrtcbin's first step.
+        if timeout(WARM_LIMIT, spawn_blocking(viewer::warm)).await.is_err() {
+            log::warn!("loading what viewers need takes over {WARM_LIMIT:?}");
+        }
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut predicting = true;
