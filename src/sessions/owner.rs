@@ -119,8 +119,9 @@ impl Owner {
         mut requests: mpsc::Receiver<Request>,
         mut predictions: broadcast::Receiver<std::sync::Arc<Prediction>>,
     ) {
-        // Not beside the first viewer: of some hundred first offers that met the
-        // loading of the same plugins, three never got past webrtcbin's first step.
+        // Not beside the first viewer: in new processes on a busy machine three first offers
+        // never got past webrtcbin's first steps. That they met the loading of the same plugins
+        // is a guess; 25 starts since were good.
         if timeout(WARM_LIMIT, spawn_blocking(viewer::warm)).await.is_err() {
             log::warn!("loading what viewers need takes over {WARM_LIMIT:?}");
         }
