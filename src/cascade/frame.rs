@@ -18,15 +18,6 @@ pub enum Range {
     Full,
 }
 
-/// Where a chroma sample lies, horizontally, among its two luma samples.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Siting {
-    /// On the left one: MPEG-2, H.264.
-    Left,
-    /// Between them: MPEG-1, JPEG.
-    Centre,
-}
-
 /// A frame's colorimetry, as its caps tell it. Decoding BT.601 data as BT.709 doubles the
 /// landmarks' error, limited as full range quadruples it, so it is never guessed here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,8 +26,6 @@ pub struct Colour {
     pub matrix: Matrix,
     /// The codes' range.
     pub range: Range,
-    /// The chroma samples' place.
-    pub siting: Siting,
 }
 
 /// One plane of bytes: row `y` starts at `y * stride`.
@@ -188,8 +177,7 @@ mod tests {
 
     use super::*;
 
-    const COLOUR: Colour =
-        Colour { matrix: Matrix::Bt601, range: Range::Limited, siting: Siting::Left };
+    const COLOUR: Colour = Colour { matrix: Matrix::Bt601, range: Range::Limited };
 
     #[test]
     fn the_last_row_needs_no_padding() {

@@ -11,7 +11,7 @@ mod palm;
 pub mod roi;
 mod sampling;
 
-pub use frame::{Colour, Frame, FrameError, Matrix, Plane, Range, Siting};
+pub use frame::{Colour, Frame, FrameError, Matrix, Plane, Range};
 pub use landmarks::{Hand, Handedness};
 
 use crate::model::HandModels;

@@ -1,11 +1,11 @@
 //! A GStreamer video frame as the cascade's borrowed view of it.
 
-use gst_video::{VideoChromaSite, VideoColorMatrix, VideoColorRange, VideoFormat};
+use gst_video::{VideoColorMatrix, VideoColorRange, VideoFormat};
 use gst_video::{VideoFrameExt as _, VideoFrameRef};
 use gstreamer as gst;
 use gstreamer_video as gst_video;
 
-use crate::cascade::{Colour, Frame, FrameError, Matrix, Plane, Range, Siting};
+use crate::cascade::{Colour, Frame, FrameError, Matrix, Plane, Range};
 
 /// The pixel layouts that recognition reads directly, for caps.
 pub const FORMATS: [VideoFormat; 2] = [VideoFormat::I420, VideoFormat::Nv12];
@@ -62,11 +62,7 @@ fn colour(info: &gst_video::VideoInfo) -> Colour {
         VideoColorRange::Range0_255 => Range::Full,
         _ => Range::Limited,
     };
-    let siting = match info.chroma_site() {
-        site if site.is_empty() || site.contains(VideoChromaSite::H_COSITED) => Siting::Left,
-        _ => Siting::Centre,
-    };
-    Colour { matrix, range, siting }
+    Colour { matrix, range }
 }
 
 #[cfg(test)]
@@ -84,9 +80,8 @@ mod tests {
 
     #[test]
     fn colorimetry_is_that_of_the_caps() {
-        let stated = info("width=640,height=480,colorimetry=bt709,chroma-site=jpeg");
-        let expected =
-            Colour { matrix: Matrix::Bt709, range: Range::Limited, siting: Siting::Centre };
+        let stated = info("width=640,height=480,colorimetry=bt709");
+        let expected = Colour { matrix: Matrix::Bt709, range: Range::Limited };
         assert_eq!(colour(&stated), expected);
         let jpeg = info("width=640,height=480,colorimetry=1:4:0:0");
         assert_eq!(colour(&jpeg).range, Range::Full);

@@ -19,14 +19,13 @@ use std::io::Read;
 use std::path::Path;
 
 use common::{HEIGHT, Reference, WIDTH};
-use signpost::cascade::{Cascade, Colour, Frame, Matrix, Plane, Range, Siting};
+use signpost::cascade::{Cascade, Colour, Frame, Matrix, Plane, Range};
 
 const FOUND: std::ops::RangeInclusive<usize> = 1887 - 5..=1887 + 5;
 const MEDIAN: f64 = 0.004;
 const P95: f64 = 0.015;
 
-const COLOUR: Colour =
-    Colour { matrix: Matrix::Bt601, range: Range::Limited, siting: Siting::Centre };
+const COLOUR: Colour = Colour { matrix: Matrix::Bt601, range: Range::Limited };
 
 #[derive(Default)]
 struct Figures {
