@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::normalise::{Pose, Side, tensor};
 use super::prediction::{Hand, Handedness, Timing};
-use super::stabiliser::{Grip, Observation, Settings, Stabiliser};
+use super::stabiliser::{Grip, Observation, Scores, Settings, Stabiliser};
 use super::transcript::Transcript;
 use super::window::{Fill, Shape, Window};
 use crate::cascade::{self, Cascade, Frame, Search};
@@ -17,12 +17,15 @@ use crate::runtime::{Interpreter, RuntimeError};
 /// Labels told with a reading, best first.
 const TOP: usize = 5;
 
+/// After a longer pause of the source nobody holds the sign that was seen before it.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
 /// What was read in one frame.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reading {
     /// Present sign, or `None` for no sign. While the window fills, the last one stands.
     pub label: Option<char>,
-    /// Probability of `label`, or of "none", 0..1.
+    /// Probability of `label`, or of "none", 0..1; 0 when nothing is known.
     pub score: f32,
     /// The sign or space that this frame committed.
     pub committed: Option<char>,
@@ -87,7 +90,7 @@ impl Chain {
     /// whole inference, 8 to 20 ms on a PC.
     ///
     /// # Errors
-    /// [`RuntimeError`] if a model refuses; hands are forgotten and the next frame may be read.
+    /// [`RuntimeError`] if a model refuses; the next frame may be read.
     pub fn read(&mut self, frame: &Frame<'_>, at: Duration) -> Result<Reading, RuntimeError> {
         let mut timing_ms = Timing::default();
         let start = Instant::now();
@@ -102,10 +105,12 @@ impl Chain {
         let followed = Instant::now();
         timing_ms.landmarks = milliseconds(followed - searched);
         let aspect = frame.height() as f32 / frame.width() as f32;
+        let paused = self.last_at.is_some_and(|last| at.saturating_sub(last) > LONGEST_PAUSE);
+        let ended = if paused { self.flush() } else { None };
         let fill = self.window.push(at, primary);
-        let fresh = self.classify(primary, aspect)?;
+        let fresh = self.classify(primary, aspect, fill)?;
         timing_ms.classify = milliseconds(followed.elapsed());
-        let committed = self.settle(at, primary, aspect, fresh);
+        let committed = ended.or_else(|| self.settle(at, primary, aspect, fresh));
         let top = if fresh { self.top() } else { Vec::new() };
         let (label, score) = (self.label, self.score);
         let too_slow = match fill {
@@ -119,7 +124,8 @@ impl Chain {
     /// ended. The next frame starts anew.
     pub fn flush(&mut self) -> Option<char> {
         let at = self.last_at.take()? + self.period;
-        let committed = self.stabiliser.on(&Observation { at, hand: None, scores: &[] });
+        let gone = Observation { at, hand: None, scores: Scores::Unknown };
+        let committed = self.stabiliser.on(&gone);
         self.commit(committed);
         self.cascade.forget();
         self.window.restart();
@@ -133,7 +139,17 @@ impl Chain {
 
     /// Runs the classifier if there is a hand now and the window is full; says whether the
     /// scores are new.
-    fn classify(&mut self, primary: Option<Pose>, aspect: f32) -> Result<bool, RuntimeError> {
+    fn classify(
+        &mut self,
+        primary: Option<Pose>,
+        aspect: f32,
+        fill: Fill,
+    ) -> Result<bool, RuntimeError> {
+        if matches!(fill, Fill::TooSlow { .. }) {
+            // Nothing is known, and what was known is too old to stand.
+            (self.label, self.score) = (None, 0.0);
+            return Ok(false);
+        }
         if primary.is_none() {
             // No hand is no sign: what the classifier would say about its past is not asked.
             (self.label, self.score) = (None, 1.0);
@@ -158,13 +174,16 @@ impl Chain {
         fresh: bool,
     ) -> Option<char> {
         self.last_at = Some(at);
-        self.by_letter.clear();
-        if fresh {
+        let scores = if fresh {
+            self.by_letter.clear();
             let letters = self.letters.iter().zip(&self.scores);
             self.by_letter.extend(letters.filter_map(|(letter, &score)| Some(((*letter)?, score))));
-        }
+            Scores::Known(&self.by_letter)
+        } else {
+            Scores::Unknown
+        };
         let hand = primary.map(|pose| Grip { wrist: pose.wrist(aspect), palm: pose.palm(aspect) });
-        let committed = self.stabiliser.on(&Observation { at, hand, scores: &self.by_letter });
+        let committed = self.stabiliser.on(&Observation { at, hand, scores });
         self.commit(committed);
         committed
     }

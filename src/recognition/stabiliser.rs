@@ -92,19 +92,36 @@ pub struct Observation<'a> {
     pub at: Duration,
     /// The newest frame's hand; `None` if it shows none.
     pub hand: Option<Grip>,
+    /// What the hand may sign.
+    pub scores: Scores<'a>,
+}
+
+/// What the classifier says about a window that ends with a hand.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Scores<'a> {
+    /// Nothing: there was no whole window, as after a hole in the frames. That is
+    /// not "no letter", and what is being signed must neither end nor begin by it.
+    Unknown,
     /// Letters with their scores, in any order; "none" is not among them.
-    pub scores: &'a [(char, f32)],
+    Known(&'a [(char, f32)]),
 }
 
 impl Observation<'_> {
+    fn known(&self) -> &[(char, f32)] {
+        match self.scores {
+            Scores::Known(scores) => scores,
+            Scores::Unknown => &[],
+        }
+    }
+
     fn score(&self, letter: char) -> f32 {
-        let found = self.scores.iter().find(|(l, _)| *l == letter);
+        let found = self.known().iter().find(|(l, _)| *l == letter);
         found.map_or(0.0, |(_, score)| *score)
     }
 
     /// The best letter, if its score is at least `enter`.
     fn letter(&self, enter: f32) -> Option<char> {
-        let best = self.scores.iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
+        let best = self.known().iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
         (best.1 >= enter).then_some(best.0)
     }
 }
@@ -209,12 +226,34 @@ impl State {
                 now.look(past)
             }
             Self::Open { past } => now.look(past),
+            waiting if seen.scores == Scores::Unknown => (waiting, None),
             Self::Candidate { letter, since, past } => now.candidate(letter, since, past),
             Self::Armed { letter, since, faded, next, past } => {
                 now.armed(letter, since, faded, next, past)
             }
             Self::Held { letter, seen: last_seen, rest } => now.held(letter, last_seen, rest),
         }
+    }
+
+    /// The same state `by` later: time in which nothing is known does not count.
+    fn paused(mut self, by: Duration) -> Self {
+        match &mut self {
+            Self::Away { past, .. } | Self::Open { past } => past.seen += by,
+            Self::Candidate { since, past, .. } => {
+                *since += by;
+                past.seen += by;
+            }
+            Self::Armed { since, faded, next, past, .. } => {
+                *since += by;
+                *faded += by;
+                past.seen += by;
+                if let Some((_, first)) = next {
+                    *first += by;
+                }
+            }
+            Self::Held { seen, .. } => *seen += by,
+        }
+        self
     }
 
     fn without_hand(self, at: Duration, set: &Settings) -> (Self, Option<char>) {
@@ -406,28 +445,29 @@ pub struct Stabiliser {
     settings: Settings,
     state: State,
     trail: Trail,
+    /// Time of the last prediction.
+    last: Duration,
 }
 
 impl Stabiliser {
     /// A machine that has seen nothing.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self { settings, state: State::start(), trail: Trail::default() }
+        Self { settings, state: State::start(), trail: Trail::default(), last: Duration::ZERO }
     }
 
     /// Takes one prediction; gives the letter or space that it commits.
     /// Times must not fall.
     pub fn on(&mut self, seen: &Observation) -> Option<char> {
         let pace = self.trail.pace(seen.at, seen.hand, &self.settings);
+        let passed = seen.at.saturating_sub(self.last);
+        self.last = seen.at;
+        if seen.hand.is_some() && seen.scores == Scores::Unknown {
+            self.state = self.state.paused(passed);
+        }
         let (state, committed) = self.state.on(seen, pace, &self.settings);
         self.state = state;
         committed
-    }
-
-    /// What the hand is doing now.
-    #[must_use]
-    pub fn state(&self) -> State {
-        self.state
     }
 }
 

@@ -8,10 +8,11 @@ use proptest::prelude::*;
 enum Sight {
     Gone,
     Hand,
+    Hidden,
     Sign(char),
     At(char, f32),
 }
-use Sight::{At, Gone, Hand, Sign};
+use Sight::{At, Gone, Hand, Hidden, Sign};
 
 /// A machine fed at 30 Hz, and the text that it has committed.
 struct Bench {
@@ -42,12 +43,12 @@ impl Bench {
         let (x, score) = match sight {
             At(c, x) => (x, Some((c, 0.9))),
             Sign(c) => (0.5, Some((c, 0.9))),
-            Hand | Gone => (0.5, None),
+            Hand | Hidden | Gone => (0.5, None),
         };
         let grip = Grip { wrist: [x, 0.5], palm: 0.2 };
-        let scores: Vec<_> = score.into_iter().collect();
-        let seen =
-            Observation { at: self.at, hand: (sight != Gone).then_some(grip), scores: &scores };
+        let known: Vec<_> = score.into_iter().collect();
+        let scores = if sight == Hidden { Scores::Unknown } else { Scores::Known(&known) };
+        let seen = Observation { at: self.at, hand: (sight != Gone).then_some(grip), scores };
         self.text.extend(self.machine.on(&seen));
         self.at += Duration::from_micros(33_333);
     }
@@ -95,7 +96,7 @@ fn score_between_the_thresholds_keeps_a_sign_but_starts_none() {
             machine.on(&Observation {
                 at: ms(from + 33 * i),
                 hand: Some(grip),
-                scores: &[('A', score)],
+                scores: Scores::Known(&[('A', score)]),
             })
         })
     };
@@ -103,7 +104,7 @@ fn score_between_the_thresholds_keeps_a_sign_but_starts_none() {
     assert_eq!(feed(&mut machine, 0, between), None);
     assert_eq!(feed(&mut machine, 500, 0.9), Some('A'));
     assert_eq!(feed(&mut machine, 1000, between), None);
-    assert!(matches!(machine.state(), State::Held { letter: 'A', .. }));
+    assert!(matches!(machine.state, State::Held { letter: 'A', .. }));
 }
 
 #[test]
@@ -224,33 +225,41 @@ fn every_state_answers_every_sight() {
     let held = State::Held { letter: 'A', seen: ms(967), rest: Some(grip) };
     let rows = [
         (away, Gone, "Away", Some(' ')),
+        (away, Hidden, "Away", None),
         (away, Hand, "Away", None),
         (away, Sign('A'), "Away", None),
         (back, Gone, "Away", None),
+        (back, Hidden, "Open", None),
         (back, Hand, "Open", None),
         (back, Sign('A'), "Candidate", None),
         (open, Gone, "Away", None),
+        (open, Hidden, "Open", None),
         (open, Hand, "Open", None),
         (open, Sign('A'), "Candidate", None),
         (young, Gone, "Away", None),
+        (young, Hidden, "Candidate", None),
         (young, Hand, "Open", None),
         (young, Sign('A'), "Candidate", None),
         (young, Sign('B'), "Candidate", None),
         (ripe, Gone, "Away", Some('A')),
+        (ripe, Hidden, "Candidate", None),
         (ripe, Hand, "Open", None),
         (ripe, Sign('A'), "Held", Some('A')),
         (ripe, Sign('B'), "Candidate", None),
         (starter, Gone, "Away", Some('I')),
+        (starter, Hidden, "Candidate", None),
         (starter, Hand, "Armed", None),
         (starter, Sign('I'), "Candidate", None),
         (starter, Sign('J'), "Armed", None),
         (starter, Sign('B'), "Armed", None),
         (armed, Gone, "Away", Some('I')),
+        (armed, Hidden, "Armed", None),
         (armed, Hand, "Armed", None),
         (armed, Sign('I'), "Candidate", None),
         (armed, Sign('J'), "Held", Some('J')),
         (armed, Sign('B'), "Armed", None),
         (held, Gone, "Away", None),
+        (held, Hidden, "Held", None),
         (held, Hand, "Open", None),
         (held, Sign('A'), "Held", None),
         (held, Sign('B'), "Candidate", None),
@@ -259,7 +268,7 @@ fn every_state_answers_every_sight() {
         let mut b = Bench::new();
         b.machine.state = state;
         b.step(sight);
-        let name = format!("{:?}", b.machine.state());
+        let name = format!("{:?}", b.machine.state);
         let name = name.split(' ').next().unwrap();
         assert_eq!(name, expected, "{state:?} and {sight:?}");
         assert_eq!(b.text.chars().next(), committed, "{state:?} and {sight:?}");
@@ -270,6 +279,7 @@ fn sight() -> impl Strategy<Value = Sight> {
     prop_oneof![
         3 => Just(Gone),
         2 => Just(Hand),
+        2 => Just(Hidden),
         6 => prop::sample::select(vec!['A', 'D', 'I', 'J', 'L', 'Z']).prop_map(Sign),
         2 => (prop::sample::select(vec!['A', 'I', 'L']), 0.0_f32..1.0).prop_map(|(c, x)| At(c, x)),
     ]
@@ -289,7 +299,7 @@ proptest! {
         }
         let shown: String = scenes.iter().filter_map(|(s, _)| match s {
             Sign(c) | At(c, _) => Some(*c),
-            Gone | Hand => None,
+            Gone | Hand | Hidden => None,
         }).collect();
         prop_assert!(b.text.chars().all(|c| c == ' ' || shown.contains(c)));
         prop_assert!(!b.text.starts_with(' '));
@@ -307,10 +317,27 @@ proptest! {
         let (mut at, grip) = (ms(5), Grip { wrist: [0.5; 2], palm: 0.2 });
         let mut text = String::new();
         while at < ms(hold) {
-            let seen = Observation { at, hand: Some(grip), scores: &[('D', 0.8), ('Z', 0.1)] };
+            let seen = Observation { at, hand: Some(grip), scores: Scores::Known(&[('D', 0.8), ('Z', 0.1)]) };
             text.extend(b.machine.on(&seen));
             at += Duration::from_secs(1) / fps;
         }
         prop_assert_eq!(text, "D");
+    }
+
+    /// What cannot be judged for a while neither ends a sign nor begins it anew,
+    /// and takes nothing of the time that a sign is seen.
+    #[test]
+    fn what_is_hidden_changes_no_text(
+        letters in prop::collection::vec(prop::sample::select(vec!['A', 'D', 'I', 'L']), 1..5),
+        at in 0_usize..100, hidden in 1_u64..2000,
+    ) {
+        let signs = |letter: char| [vec![Sign(letter); 20], vec![Hand; 8]].concat();
+        let sights: Vec<Sight> = letters.iter().flat_map(|letter| signs(*letter)).collect();
+        let whole = sights.iter().fold(Bench::new(), |b, sight| b.show(*sight, 33));
+        let (before, after) = sights.split_at(1 + at % sights.len());
+        let b = before.iter().fold(Bench::new(), |b, sight| b.show(*sight, 33));
+        let b = b.show(Hidden, hidden);
+        let b = after.iter().fold(b, |b, sight| b.show(*sight, 33));
+        prop_assert_eq!(b.text, whole.text);
     }
 }

@@ -96,6 +96,8 @@ def fit_head(seen, rng, steps):
 def fit(pool, seed=1, pose_steps=POSE_STEPS, head_steps=HEAD_STEPS, count=WINDOWS, person=Person()):
     """The whole classifier: [b, T, 64] to 27 probabilities."""
     keras.utils.set_random_seed(seed)
+    # Sums of several threads come in any order otherwise, and no two runs agree.
+    tf.config.experimental.enable_op_determinism()
     rng = np.random.default_rng(seed)
     poses = {None: fit_pose(pool.index(), rng, pose_steps, person)}
     for signer in np.unique(pool.signer):
