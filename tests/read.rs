@@ -8,6 +8,8 @@ use std::process::{Command, Output};
 use gst::prelude::*;
 use gstreamer as gst;
 use serde_json::Value;
+use signpost::cli::clip::Clip;
+use signpost::cli::read as cli_read;
 use signpost::config;
 use signpost::model::{ModelError, Models, Places};
 
@@ -132,7 +134,39 @@ fn a_clip_is_resampled_before_it_is_read() {
         let output = read(&[clip.to_str().unwrap(), "--json", "--fps", fps]);
         let frames = lines(&output).len() - 1;
         assert!((least..=most).contains(&frames), "{fps} fps gave {frames} frames");
+        let told =
+            text(&output.stderr).contains("it gives 5 pictures a second and the model needs 15");
+        assert_eq!(told, fps == "5", "{}", text(&output.stderr));
     }
+}
+
+/// A letter that is held over a hole in the frames is not signed again.
+#[test]
+fn missing_frames_lose_letters_but_repeat_none() {
+    if !installed() {
+        return;
+    }
+    let settings = config::load(None, Vec::new()).unwrap().model;
+    let mut read = String::new();
+    for first in [10, 20, 30] {
+        let mut clip = Clip::open(&golden("golden.mp4"), None).unwrap();
+        let mut chain = cli_read::chain(&settings, None).unwrap();
+        let mut index = 0;
+        while let Some(picture) = clip.next_picture().unwrap() {
+            index += 1;
+            // At half the speed, so that there is something to read between the holes.
+            let at = 2 * picture.at;
+            if index % 40 < first || index % 40 >= first + 2 {
+                clip.view(&picture, |frame| chain.read(frame, at)).unwrap().unwrap();
+            }
+        }
+        chain.flush();
+        let text = chain.transcript().text().trim_end().to_owned();
+        let mut expected = "HELLO WORLD".chars();
+        assert!(text.chars().all(|letter| expected.any(|next| next == letter)), "{text}");
+        read += &text;
+    }
+    assert!(read.len() >= 6, "{read}");
 }
 
 #[test]
@@ -195,6 +229,19 @@ fn a_bundle_that_is_missing_or_spoiled_ends_with_5() {
     fails(&with(folder.path()), 5, "input 0 has shape");
     std::fs::write(&manifest, text.replace("rate_hz", "rate")).unwrap();
     fails(&with(folder.path()), 5, "unknown field `rate`");
+    std::fs::write(&manifest, text.replace("[1, 10, 64]", "[1, 10, 128]")).unwrap();
+    fails(&with(folder.path()), 5, "input 0 has shape [1, 10, 64], expected [1, 10, 128]");
+    let spoiled = text.replace("slide = 0.3", "slyde = 0.3");
+    std::fs::write(&manifest, spoiled).unwrap();
+    fails(&with(folder.path()), 5, "unknown field `slyde`");
+    let output = Command::new(env!("CARGO_BIN_EXE_signpost"))
+        .args(["check"])
+        .env("SIGNPOST_MODEL__BUNDLE", folder.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let told = self::text(&output.stdout) + &self::text(&output.stderr);
+    assert!(told.contains("unknown field `slyde`"), "{told}");
 }
 
 #[test]

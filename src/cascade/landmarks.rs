@@ -4,7 +4,7 @@
 //! Source: MediaPipe 0.10.21 `hand_landmark_cpu.pbtxt`, `landmark_projection_calculator.cc`.
 
 use super::frame::Frame;
-use super::roi::{POINTS, Point, Roi};
+use super::roi::{LANDMARKS, Point, Roi};
 use super::sampling::{Border, sample};
 use crate::model::hands::{HAND_SIDE, HAND_VALUES};
 use crate::runtime::{Interpreter, RuntimeError};
@@ -26,12 +26,12 @@ pub enum Handedness {
 }
 
 /// One hand in one frame.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Hand {
     /// 21 points in MediaPipe's order, wrist first: x as a fraction of the frame's width, y of
     /// its height, both possibly outside 0..1; z in widths, about 0 at the wrist, negative
     /// towards the camera.
-    pub landmarks: [[f32; 3]; POINTS],
+    pub landmarks: [[f32; 3]; LANDMARKS],
     /// Whose hand it is, anatomically.
     pub handedness: Handedness,
     /// How sure the model is of `handedness`, 0.5..1.
@@ -92,7 +92,7 @@ impl LandmarkFinder {
 }
 
 /// The model's points, in its own pixels, as image pixels.
-fn project(values: &[f32; HAND_VALUES], roi: &Roi) -> [Point; POINTS] {
+fn project(values: &[f32; HAND_VALUES], roi: &Roi) -> [Point; LANDMARKS] {
     let fraction = |value: f32| f64::from(value) / HAND_SIDE as f64 - 0.5;
     std::array::from_fn(|index| {
         roi.to_image(fraction(values[3 * index]), fraction(values[3 * index + 1]))

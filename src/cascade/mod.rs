@@ -13,6 +13,7 @@ mod sampling;
 
 pub use frame::{Colour, Frame, FrameError, Matrix, Plane, Range};
 pub use landmarks::{Hand, Handedness};
+pub use roi::LANDMARKS;
 
 use crate::model::HandModels;
 use crate::runtime::RuntimeError;

@@ -11,7 +11,7 @@ use std::f64::consts::{FRAC_PI_2, PI, TAU};
 pub type Point = [f64; 2];
 
 /// Landmarks of a hand.
-pub const POINTS: usize = 21;
+pub const LANDMARKS: usize = 21;
 
 /// The knuckles that the box is drawn around: finger tips move too much.
 const STABLE_POINTS: [usize; 12] = [0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18];
@@ -56,7 +56,7 @@ impl Roi {
     }
 
     /// Where the next frame's hand is expected, from this frame's landmarks.
-    pub fn from_landmarks(points: &[Point; POINTS]) -> Self {
+    pub fn from_landmarks(points: &[Point; LANDMARKS]) -> Self {
         let towards =
             |axis: usize| ((points[5][axis] + points[13][axis]) / 2.0 + points[9][axis]) / 2.0;
         let theta = rotation(points[0], [towards(0), towards(1)]);
@@ -142,7 +142,7 @@ mod tests {
     }
 
     /// An upright hand of about 100 pixels, fingers spread.
-    fn hand() -> [Point; POINTS] {
+    fn hand() -> [Point; LANDMARKS] {
         std::array::from_fn(|index| match index {
             0 => [0.0, 0.0],
             _ => {
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_hand_of_one_point_is_no_region() {
-        assert!(!Roi::from_landmarks(&[[50.0, 50.0]; POINTS]).is_usable(640, 480));
+        assert!(!Roi::from_landmarks(&[[50.0, 50.0]; LANDMARKS]).is_usable(640, 480));
     }
 
     #[test]

@@ -328,8 +328,7 @@ impl ToRgb {
                 blue * self.blue_from_blue,
             ];
             for channel in 0..3 {
-                let value =
-                    ((luma + colours[channel] + self.offsets[channel]) * 255.0).round() / 255.0;
+                let value = luma + colours[channel] + self.offsets[channel];
                 rgb[channel][column] = value.clamp(0.0, 1.0);
             }
         }

@@ -13,7 +13,6 @@ use crate::config::{Config, ConfigError, Effective, IceServer};
 use crate::errors;
 use crate::http::access::password::{self, PasswordError};
 use crate::http::{self, Access, BindError, Entry};
-use crate::model::{Models, Places};
 
 /// A camera owner gives up on its first picture after 10 s; then it says why.
 const FIRST_PICTURE: Duration = Duration::from_secs(12);
@@ -148,11 +147,8 @@ fn ice(servers: &[IceServer]) -> String {
 }
 
 fn model(config: &Config) -> Outcome {
-    match Models::load(&Places::of_this_machine(), &config.model, config.model.threads) {
-        Ok(models) => {
-            let manifest = &models.bundle.manifest;
-            Fine(format!("{} {} is loaded", manifest.name, manifest.version))
-        }
+    match run::load(&config.model) {
+        Ok(loaded) => Fine(format!("{} is loaded", loaded.name)),
         Err(error) => Wrong(errors::chain(&error)),
     }
 }

@@ -48,6 +48,8 @@ pub struct Outcome {
     pub frames: u64,
     /// CPU time of recognition alone, decoding left out.
     pub cpu: Duration,
+    /// How far apart the pictures came where that was too slow for the model.
+    pub too_slow: Option<Duration>,
 }
 
 /// Why a clip was not read to its end.
@@ -68,7 +70,8 @@ pub enum ReadError {
 ///
 /// # Errors
 /// A [`Failure`] with exit code 4 for the clip and 5 for the model. A clip that is cut off is
-/// read as far as it goes and printed before that.
+/// read as far as it goes and printed before that. A clip with too few pictures is no failure,
+/// but standard error tells what is missing.
 pub fn read(args: &ReadArgs, settings: &config::Model) -> Result<(), Failure> {
     let start = Instant::now();
     gstreamer::init().or_exit(Exit::Camera)?;
@@ -85,7 +88,7 @@ pub fn read(args: &ReadArgs, settings: &config::Model) -> Result<(), Failure> {
         line(&mut out, &Line { t: seconds(at), label, score, committed, hands })
     });
     let written = if args.json {
-        let Outcome { ref transcript, frames, cpu } = outcome;
+        let Outcome { ref transcript, frames, cpu, .. } = outcome;
         let (cpu_s, wall_s) = (seconds(cpu), seconds(start.elapsed()));
         line(&mut out, &Summary { transcript, frames, cpu_s, wall_s })
     } else if outcome.frames > 0 {
@@ -94,8 +97,19 @@ pub fn read(args: &ReadArgs, settings: &config::Model) -> Result<(), Failure> {
         Ok(())
     };
     let written = written.and_then(|()| out.flush()).map_err(ReadError::from);
+    if let Some(interval) = outcome.too_slow {
+        eprintln!(
+            "clip {}: it gives {:.0} pictures a second and the model needs {:.0}, so signs are \
+             missing; record it at a higher rate",
+            args.clip.display(),
+            1.0 / interval.as_secs_f64(),
+            1.0 / chain.period().as_secs_f64()
+        );
+    }
     match result.and(written) {
         Ok(()) => Ok(()),
+        // As in `signpost read --json CLIP | head`: the reader has what it wanted.
+        Err(ReadError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Err(error @ ReadError::Runtime(_)) => Err(error).or_exit(Exit::Model),
         Err(error) => Err(error).or_exit(Exit::Camera),
     }
@@ -135,6 +149,7 @@ pub fn read_clip(
         outcome.cpu += thread_cpu().saturating_sub(before);
         outcome.frames = clip.frames();
         outcome.transcript.extend(reading.committed);
+        outcome.too_slow = reading.too_slow.or(outcome.too_slow);
         each(picture.at, &reading)?;
     };
     outcome.transcript.extend(chain.flush());

@@ -107,6 +107,11 @@ impl Bundle {
         if is_plain(&manifest.labels.file) {
             let labels = text(&folder.join(&manifest.labels.file))?;
             letters = labels.lines().map(|label| letter(label, &mut problems)).collect();
+            let twice =
+                labels.lines().enumerate().find(|&(n, l)| labels.lines().take(n).any(|o| o == l));
+            if let Some((_, label)) = twice {
+                problems.push(format!("{}: label {label:?} stands twice", manifest.labels.file));
+            }
             let outputs = manifest.model.output.last().copied().unwrap_or_default();
             if letters.len() != outputs {
                 problems.push(format!(
@@ -279,6 +284,11 @@ mod tests {
         for (problem, start) in problems.iter().zip(starts) {
             assert!(problem.starts_with(start), "{problem}");
         }
+    }
+
+    #[test]
+    fn a_label_that_stands_twice_is_refused() {
+        assert_eq!(problems(GOOD, "A\nnone\nA\n"), ["labels.txt: label \"A\" stands twice"]);
     }
 
     #[test]

@@ -5,12 +5,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::normalise::{Pose, Side, tensor};
-use super::prediction::{Hand, Handedness, Timing};
+use super::normalise::{ELEMENT_LEN, palm, tensor, wrist};
+use super::prediction::{self, Timing, rounded};
 use super::stabiliser::{Grip, Observation, Scores, Settings, Stabiliser};
 use super::transcript::Transcript;
 use super::window::{Fill, Shape, Window};
-use crate::cascade::{self, Cascade, Frame, Search};
+use crate::cascade::{Cascade, Frame, Hand, Search};
 use crate::model::{ModelError, Models, manifest};
 use crate::runtime::{Interpreter, RuntimeError};
 
@@ -32,7 +32,7 @@ pub struct Reading {
     /// The most probable labels, best first; empty without a new result.
     pub top: Vec<(String, f32)>,
     /// Hands in the picture, coordinates rounded to four decimals.
-    pub hands: Vec<Hand>,
+    pub hands: Vec<prediction::Hand>,
     /// Where the time went; `capture_to_result` is the owner's to fill in.
     pub timing_ms: Timing,
     /// How far apart frames come, when that is too slow for the model.
@@ -44,7 +44,7 @@ pub struct Chain {
     cascade: Cascade,
     classifier: Box<dyn Interpreter>,
     letters: Vec<Option<char>>,
-    window: Window<Option<Pose>>,
+    window: Window<Option<Hand>>,
     period: Duration,
     stabiliser: Stabiliser,
     transcript: Transcript,
@@ -61,7 +61,8 @@ impl Chain {
     /// A chain that follows up to `max_hands` hands and reads the one tracked longest.
     ///
     /// # Errors
-    /// [`ModelError::Manifest`] if the bundle's window or stabiliser settings are not valid.
+    /// [`ModelError::Manifest`] if the bundle's window, input or stabiliser settings are not
+    /// ones that a hand can be read with.
     pub fn new(models: Models, max_hands: usize) -> Result<Self, ModelError> {
         let Models { hands, classifier, bundle } = models;
         let refuse =
@@ -69,6 +70,12 @@ impl Chain {
         let asked = bundle.manifest.window;
         let shape = Shape::new(asked.frames, asked.rate_hz)
             .ok_or_else(|| refuse(vec![format!("window {asked:?} cannot be sampled")]))?;
+        let input = &bundle.manifest.model.input;
+        if input.last() != Some(&ELEMENT_LEN) {
+            return Err(refuse(vec![format!(
+                "model.input = {input:?}: must end in {ELEMENT_LEN}, the values of a frame's hand"
+            )]));
+        }
         let settings = Settings::from_table(&bundle.manifest.stabiliser).map_err(refuse)?;
         Ok(Self {
             cascade: Cascade::new(hands, max_hands),
@@ -100,8 +107,8 @@ impl Chain {
             timing_ms.detect = milliseconds(searched - start);
         }
         let hands = self.cascade.follow(frame)?;
-        let primary = hands.first().map(pose);
-        let hands = hands.iter().map(told).collect();
+        let primary = hands.first().copied();
+        let hands = hands.iter().map(prediction::Hand::from).collect();
         let followed = Instant::now();
         timing_ms.landmarks = milliseconds(followed - searched);
         let aspect = frame.height() as f32 / frame.width() as f32;
@@ -132,6 +139,11 @@ impl Chain {
         committed
     }
 
+    /// Time from one of the window's elements to the next.
+    pub fn period(&self) -> Duration {
+        self.period
+    }
+
     /// What was committed so far.
     pub fn transcript(&self) -> &Transcript {
         &self.transcript
@@ -141,7 +153,7 @@ impl Chain {
     /// scores are new.
     fn classify(
         &mut self,
-        primary: Option<Pose>,
+        primary: Option<Hand>,
         aspect: f32,
         fill: Fill,
     ) -> Result<bool, RuntimeError> {
@@ -156,7 +168,7 @@ impl Chain {
             return Ok(false);
         }
         let Some(window) = self.window.snapshot() else { return Ok(false) };
-        let window: Vec<Option<Pose>> = window.into_iter().copied().collect();
+        let window: Vec<Option<Hand>> = window.into_iter().copied().collect();
         let input = tensor(&window, aspect);
         self.classifier.run(&[&input], &mut [&mut self.scores])?;
         let best = self.scores.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
@@ -169,7 +181,7 @@ impl Chain {
     fn settle(
         &mut self,
         at: Duration,
-        primary: Option<Pose>,
+        primary: Option<Hand>,
         aspect: f32,
         fresh: bool,
     ) -> Option<char> {
@@ -182,7 +194,9 @@ impl Chain {
         } else {
             Scores::Unknown
         };
-        let hand = primary.map(|pose| Grip { wrist: pose.wrist(aspect), palm: pose.palm(aspect) });
+        let hand = primary
+            .as_ref()
+            .map(|hand| Grip { wrist: wrist(hand, aspect), palm: palm(hand, aspect) });
         let committed = self.stabiliser.on(&Observation { at, hand, scores });
         self.commit(committed);
         committed
@@ -201,31 +215,6 @@ impl Chain {
         let best = order.into_iter().take(TOP);
         best.map(|index| (name(self.letters[index]), rounded(self.scores[index]))).collect()
     }
-}
-
-/// A hand as the window holds it.
-#[must_use]
-pub fn pose(hand: &cascade::Hand) -> Pose {
-    let side = match hand.handedness {
-        cascade::Handedness::Left => Side::Left,
-        cascade::Handedness::Right => Side::Right,
-    };
-    Pose { landmarks: hand.landmarks, side, side_score: hand.handedness_score }
-}
-
-/// A hand as viewers and `read` are told of it.
-fn told(hand: &cascade::Hand) -> Hand {
-    let handedness = match hand.handedness {
-        cascade::Handedness::Left => Handedness::Left,
-        cascade::Handedness::Right => Handedness::Right,
-    };
-    let landmarks = hand.landmarks.map(|point| point.map(rounded));
-    Hand { handedness, score: rounded(hand.presence), landmarks }
-}
-
-/// To four decimals: a twentieth of a pixel at 640, and short in JSON.
-fn rounded(value: f32) -> f32 {
-    (value * 1e4).round() / 1e4
 }
 
 fn milliseconds(time: Duration) -> f32 {

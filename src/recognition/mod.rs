@@ -16,5 +16,5 @@ pub mod window;
 pub mod worker;
 
 pub use chain::{Chain, Reading};
-pub use prediction::{Hand, Handedness, Prediction, Timing};
+pub use prediction::{Hand, Prediction, Timing};
 pub use status::Status;

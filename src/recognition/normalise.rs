@@ -3,8 +3,8 @@
 //! The same arithmetic stands in `models/fingerspelling/train/windows.py`; the
 //! parity test compares both on windows that the training code wrote.
 
-/// Landmarks of a hand.
-pub const LANDMARKS: usize = 21;
+use crate::cascade::{Hand, Handedness, LANDMARKS};
+
 /// Values of one element: x, y, z of each landmark, then 1 for "a hand".
 pub const ELEMENT_LEN: usize = LANDMARKS * 3 + 1;
 /// Values beyond this many palm lengths are cut: no hand reaches so far within
@@ -17,50 +17,27 @@ const SHORTEST_PALM: f32 = 1e-3;
 /// from the wrist is the palm length here: steadier than a single one.
 const KNUCKLES: [usize; 4] = [5, 9, 13, 17];
 
-/// Whose hand it is: the signer's own side in an unmirrored picture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
-    /// The signer's left hand.
-    Left,
-    /// The signer's right hand.
-    Right,
+/// A hand's wrist in picture widths, both axes; `aspect` is height / width.
+#[must_use]
+pub fn wrist(hand: &Hand, aspect: f32) -> [f32; 2] {
+    let [x, y, _] = hand.landmarks[0];
+    [x, y * aspect]
 }
 
-/// One hand in one frame, as the cascade gives it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Pose {
-    /// x in picture widths, y in picture heights, z in picture widths; both
-    /// x and y from the upper left corner, z 0 at the wrist.
-    pub landmarks: [[f32; 3]; LANDMARKS],
-    /// The side that the landmark model saw.
-    pub side: Side,
-    /// Its certainty, 0.5 to 1.
-    pub side_score: f32,
-}
-
-impl Pose {
-    /// Wrist in picture widths, both axes; `aspect` is height / width.
-    #[must_use]
-    pub fn wrist(&self, aspect: f32) -> [f32; 2] {
-        let [x, y, _] = self.landmarks[0];
-        [x, y * aspect]
-    }
-
-    /// Palm length in picture widths: mean distance, in depth too, from the
-    /// wrist to the four knuckles.
-    #[must_use]
-    pub fn palm(&self, aspect: f32) -> f32 {
-        let scale = [1.0, aspect, 1.0];
-        let distance = |k: usize| -> f32 {
-            (0..3)
-                .map(|a| (self.landmarks[k][a] - self.landmarks[0][a]) * scale[a])
-                .map(|d| d * d)
-                .sum::<f32>()
-                .sqrt()
-        };
-        let mean = KNUCKLES.iter().map(|&k| distance(k)).sum::<f32>() / KNUCKLES.len() as f32;
-        mean.max(SHORTEST_PALM)
-    }
+/// A hand's palm length in picture widths: mean distance, in depth too, from the
+/// wrist to the four knuckles.
+#[must_use]
+pub fn palm(hand: &Hand, aspect: f32) -> f32 {
+    let scale = [1.0, aspect, 1.0];
+    let distance = |k: usize| -> f32 {
+        (0..3)
+            .map(|a| (hand.landmarks[k][a] - hand.landmarks[0][a]) * scale[a])
+            .map(|d| d * d)
+            .sum::<f32>()
+            .sqrt()
+    };
+    let mean = KNUCKLES.iter().map(|&k| distance(k)).sum::<f32>() / KNUCKLES.len() as f32;
+    mean.max(SHORTEST_PALM)
 }
 
 /// The classifier's input for a window of frames, oldest first, `None` where a
@@ -74,20 +51,20 @@ impl Pose {
 ///
 /// `aspect` is the picture's height / width.
 #[must_use]
-pub fn tensor(window: &[Option<Pose>], aspect: f32) -> Vec<f32> {
+pub fn tensor(window: &[Option<Hand>], aspect: f32) -> Vec<f32> {
     let mut out = vec![0.0; window.len() * ELEMENT_LEN];
     let Some(newest) = window.iter().rev().flatten().next() else {
         return out;
     };
-    let unit = newest.palm(aspect);
-    let [x0, y0] = newest.wrist(aspect);
+    let unit = palm(newest, aspect);
+    let [x0, y0] = wrist(newest, aspect);
     let mirror = match signing_side(window) {
-        Side::Left => -1.0,
-        Side::Right => 1.0,
+        Handedness::Left => -1.0,
+        Handedness::Right => 1.0,
     };
-    for (row, pose) in out.chunks_exact_mut(ELEMENT_LEN).zip(window) {
-        let Some(pose) = pose else { continue };
-        for (value, [x, y, z]) in row.chunks_exact_mut(3).zip(&pose.landmarks) {
+    for (row, hand) in out.chunks_exact_mut(ELEMENT_LEN).zip(window) {
+        let Some(hand) = hand else { continue };
+        for (value, [x, y, z]) in row.chunks_exact_mut(3).zip(&hand.landmarks) {
             value[0] = bounded(mirror * (x - x0) / unit);
             value[1] = bounded((y * aspect - y0) / unit);
             value[2] = bounded(z / unit);
@@ -103,16 +80,16 @@ fn bounded(value: f32) -> f32 {
 }
 
 /// The side with the larger sum of scores; right where they are equal.
-fn signing_side(window: &[Option<Pose>]) -> Side {
+fn signing_side(window: &[Option<Hand>]) -> Handedness {
     let balance: f32 = window
         .iter()
         .flatten()
-        .map(|pose| match pose.side {
-            Side::Left => -pose.side_score,
-            Side::Right => pose.side_score,
+        .map(|hand| match hand.handedness {
+            Handedness::Left => -hand.handedness_score,
+            Handedness::Right => hand.handedness_score,
         })
         .sum();
-    if balance < 0.0 { Side::Left } else { Side::Right }
+    if balance < 0.0 { Handedness::Left } else { Handedness::Right }
 }
 
 #[cfg(test)]
@@ -124,12 +101,12 @@ mod tests {
 
     const ASPECT: f32 = 0.75;
 
-    fn pose(points: &[f32], side: Side) -> Pose {
+    fn hand(points: &[f32], handedness: Handedness) -> Hand {
         let mut landmarks = [[0.0; 3]; LANDMARKS];
         for (l, p) in landmarks.iter_mut().zip(points.chunks_exact(3)) {
             l.copy_from_slice(p);
         }
-        Pose { landmarks, side, side_score: 0.9 }
+        Hand { landmarks, handedness, handedness_score: 0.9, presence: 1.0 }
     }
 
     fn points() -> impl Strategy<Value = Vec<f32>> {
@@ -140,20 +117,20 @@ mod tests {
         })
     }
 
-    fn moved(pose: &Pose, dx: f32, dy: f32, scale: f32) -> Pose {
-        let mut out = *pose;
+    fn moved(hand: &Hand, dx: f32, dy: f32, scale: f32) -> Hand {
+        let mut out = *hand;
         for l in &mut out.landmarks {
             *l = [l[0] * scale + dx, l[1] * scale + dy, l[2] * scale];
         }
         out
     }
 
-    fn mirrored(pose: &Pose) -> Pose {
-        let mut out = *pose;
+    fn mirrored(hand: &Hand) -> Hand {
+        let mut out = *hand;
         out.landmarks.iter_mut().for_each(|l| l[0] = 1.0 - l[0]);
-        out.side = match pose.side {
-            Side::Left => Side::Right,
-            Side::Right => Side::Left,
+        out.handedness = match hand.handedness {
+            Handedness::Left => Handedness::Right,
+            Handedness::Right => Handedness::Left,
         };
         out
     }
@@ -184,12 +161,13 @@ mod tests {
         let parity: Parity = serde_json::from_str(text).unwrap();
         assert_eq!(parity.windows.len(), 2);
         for case in parity.windows {
-            let pose = |f: Frame| Pose {
+            let hand = |f: Frame| Hand {
                 landmarks: f.landmarks,
-                side: if f.side == "left" { Side::Left } else { Side::Right },
-                side_score: f.score,
+                handedness: if f.side == "left" { Handedness::Left } else { Handedness::Right },
+                handedness_score: f.score,
+                presence: 1.0,
             };
-            let window: Vec<_> = case.frames.into_iter().map(|f| f.map(pose)).collect();
+            let window: Vec<_> = case.frames.into_iter().map(|f| f.map(hand)).collect();
             assert!(window.iter().any(Option::is_none));
             let rows = tensor(&window, parity.aspect);
             assert_eq!(rows.len(), case.rows.len());
@@ -210,7 +188,7 @@ mod tests {
 
     #[test]
     fn frame_without_a_hand_is_a_row_of_zeros() {
-        let p = pose(&[0.3; 63], Side::Right);
+        let p = hand(&[0.3; 63], Handedness::Right);
         let out = tensor(&[None, Some(p)], ASPECT);
         assert_eq!(out[..ELEMENT_LEN], [0.0; ELEMENT_LEN]);
         assert_eq!(out[2 * ELEMENT_LEN - 1], 1.0);
@@ -218,7 +196,7 @@ mod tests {
 
     #[test]
     fn landmarks_that_are_no_numbers_stay_out_of_the_tensor() {
-        let mut p = pose(&[0.3; 63], Side::Right);
+        let mut p = hand(&[0.3; 63], Handedness::Right);
         p.landmarks[8] = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
         assert!(tensor(&[Some(p)], ASPECT).iter().all(|v| v.abs() <= REACH));
     }
@@ -229,32 +207,32 @@ mod tests {
             p in points(), q in points(),
             dx in -0.3_f32..0.3, dy in -0.3_f32..0.3, scale in 0.5_f32..1.5,
         ) {
-            let window = [Some(pose(&p, Side::Right)), Some(pose(&q, Side::Right))];
+            let window = [Some(hand(&p, Handedness::Right)), Some(hand(&q, Handedness::Right))];
             let shifted = window.map(|e| e.map(|e| moved(&e, dx, dy, scale)));
             prop_assert!(close(&tensor(&window, ASPECT), &tensor(&shifted, ASPECT)));
         }
 
         #[test]
         fn left_hand_gives_the_mirrored_right_hands_tensor(p in points(), q in points()) {
-            let window = [Some(pose(&p, Side::Right)), None, Some(pose(&q, Side::Right))];
+            let window = [Some(hand(&p, Handedness::Right)), None, Some(hand(&q, Handedness::Right))];
             let other = window.map(|e| e.map(|e| mirrored(&e)));
             prop_assert!(close(&tensor(&window, ASPECT), &tensor(&other, ASPECT)));
         }
 
         #[test]
         fn one_wrong_side_among_several_changes_nothing(p in points(), wrong in 0_usize..10) {
-            let mut window = [Some(pose(&p, Side::Left)); 10];
+            let mut window = [Some(hand(&p, Handedness::Left)); 10];
             let expected = tensor(&window, ASPECT);
-            window[wrong].as_mut().unwrap().side = Side::Right;
+            window[wrong].as_mut().unwrap().handedness = Handedness::Right;
             prop_assert_eq!(tensor(&window, ASPECT), expected);
         }
 
         #[test]
         fn motion_within_the_window_stays(p in points(), dx in 0.05_f32..0.2) {
-            let old = pose(&p, Side::Right);
+            let old = hand(&p, Handedness::Right);
             let new = moved(&old, dx, 0.0, 1.0);
             let out = tensor(&[Some(old), Some(new)], ASPECT);
-            let expected = -dx / new.palm(ASPECT);
+            let expected = -dx / palm(&new, ASPECT);
             prop_assert!((out[0] - expected.max(-REACH)).abs() < 1e-2, "{} {}", out[0], expected);
             prop_assert_eq!(out[ELEMENT_LEN], 0.0);
         }

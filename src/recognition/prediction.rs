@@ -3,6 +3,8 @@
 use gstreamer as gst;
 use serde::Serialize;
 
+use crate::cascade::{self, Handedness, LANDMARKS};
+
 /// The result for one camera frame, before a viewer's RTP time is put to it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {
@@ -31,7 +33,7 @@ pub struct Prediction {
     pub dropped: u64,
 }
 
-/// One hand in the picture.
+/// One hand in the picture, as viewers and `signpost read` are told of it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Hand {
     /// The signer's own hand, in an unmirrored picture.
@@ -40,17 +42,22 @@ pub struct Hand {
     pub score: f32,
     /// x and y as fractions of the picture's width and height, z as fraction of
     /// its width with the wrist at 0, negative towards the camera.
-    pub landmarks: [[f32; 3]; 21],
+    pub landmarks: [[f32; 3]; LANDMARKS],
 }
 
-/// Which hand it is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Handedness {
-    /// The signer's left hand.
-    Left,
-    /// The signer's right hand.
-    Right,
+impl From<&cascade::Hand> for Hand {
+    fn from(hand: &cascade::Hand) -> Self {
+        Self {
+            handedness: hand.handedness,
+            score: rounded(hand.presence),
+            landmarks: hand.landmarks.map(|point| point.map(rounded)),
+        }
+    }
+}
+
+/// To four decimals: a twentieth of a pixel at 640, and short in JSON.
+pub(super) fn rounded(value: f32) -> f32 {
+    (value * 1e4).round() / 1e4
 }
 
 /// Times in milliseconds.

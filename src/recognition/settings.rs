@@ -52,6 +52,10 @@ impl Settings {
             rest: check.number("rest", table.rest, default.rest, FARTHEST),
             motions: table.motions.map_or(default.motions, |pairs| check.motions(&pairs)),
         };
+        if settings.slide <= 0.0 {
+            let slide = settings.slide;
+            check.problems.push(format!("stabiliser.slide = {slide}: must be over 0"));
+        }
         if settings.leave > settings.enter {
             let Self { leave, enter, .. } = settings;
             check
@@ -129,8 +133,8 @@ mod tests {
     fn all_problems_are_told() {
         let problems =
             read("enter = 0.2\nspace_ms = 60000\nslide = -1.0\nmotions = [\"IJK\"]").unwrap_err();
-        assert_eq!(problems.len(), 4, "{problems:?}");
-        assert!(problems[3].starts_with("stabiliser.leave"), "{problems:?}");
+        assert_eq!(problems.len(), 5, "{problems:?}");
+        assert!(problems[4].starts_with("stabiliser.leave"), "{problems:?}");
     }
 
     #[test]

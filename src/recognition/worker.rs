@@ -21,9 +21,9 @@ use crate::model::ModelError;
 use crate::runtime::RuntimeError;
 
 /// Results are made at most this often: a faster camera adds cost and nothing that
-/// a window at the model's rate would see. A little under 1/30 s, so that a camera
-/// of 30 fps with some jitter loses no frame.
-const SHORTEST_INTERVAL: gst::ClockTime = gst::ClockTime::from_mseconds(25);
+/// the page could show. A little under 1/30 s, so that a camera of 30 fps with some
+/// jitter loses no frame.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(25);
 
 /// Results that wait for a slow subscriber; then it misses the oldest.
 pub const PREDICTIONS: usize = 32;
@@ -69,7 +69,7 @@ pub fn start(
         log::info!(model = name.as_str(); "model {name} reads");
         let running = Status::Running { model: name.clone(), degraded: None };
         status.send_replace(running);
-        let progress = Progress::default();
+        let progress = Progress::new(shortest_interval(chain.period()));
         let faults = Faults::default();
         Worker { chain, name, predictions, clock, status, progress, faults }.run(&runtime, frames);
     })?;
@@ -100,23 +100,46 @@ struct Worker {
 }
 
 /// Which frame was read last, and how many were passed over.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Progress {
+    shortest: gst::ClockTime,
     seq: u64,
     dropped: u64,
     last: Option<(u64, gst::ClockTime)>,
+    limit: Limit,
+}
+
+/// What sets the pace of results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Limit {
+    /// Every frame of the camera is read.
+    Camera,
+    /// Frames were passed over before this one, because recognition was busy.
+    Recognition,
+}
+
+/// Twice a bundle's rate and some more must pass, or its windows cannot be filled.
+fn shortest_interval(period: Duration) -> gst::ClockTime {
+    let interval = (period * 3 / 8).min(SHORTEST_INTERVAL);
+    gst::ClockTime::from_nseconds(u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX))
 }
 
 impl Progress {
+    fn new(shortest: gst::ClockTime) -> Self {
+        Self { shortest, seq: 0, dropped: 0, last: None, limit: Limit::Camera }
+    }
+
     /// Whether to read this frame; those between it and the last one are counted.
     fn takes(&mut self, index: u64, captured_at: gst::ClockTime) -> bool {
         if let Some((last_index, last_at)) = self.last {
-            if captured_at > last_at && captured_at - last_at < SHORTEST_INTERVAL {
+            if captured_at > last_at && captured_at - last_at < self.shortest {
                 // Passed over on purpose, and not counted with those that follow.
                 self.last = Some((index, last_at));
                 return false;
             }
-            self.dropped += index.saturating_sub(last_index + 1);
+            let passed_over = index.saturating_sub(last_index + 1);
+            self.dropped += passed_over;
+            self.limit = if passed_over == 0 { Limit::Camera } else { Limit::Recognition };
         }
         self.last = Some((index, captured_at));
         true
@@ -163,7 +186,7 @@ impl Worker {
     }
 
     fn publish(&mut self, captured_at: gst::ClockTime, reading: Reading) {
-        self.degrade(reading.too_slow.map(too_slow));
+        self.degrade(reading.too_slow.map(|_| too_slow(self.progress.limit)));
         self.progress.seq += 1;
         let mut timing_ms = reading.timing_ms;
         let age = self.clock.running_time().saturating_sub(captured_at);
@@ -211,8 +234,14 @@ impl Worker {
 }
 
 /// Without the measured time: the text would change with every result.
-fn too_slow(_interval: Duration) -> String {
-    "camera too slow: it gives fewer pictures a second than the model needs".into()
+fn too_slow(limit: Limit) -> String {
+    match limit {
+        Limit::Camera => "camera too slow: it gives fewer pictures a second than the model needs",
+        Limit::Recognition => {
+            "this device is too slow for the model: take a smaller one, or raise model.threads"
+        }
+    }
+    .into()
 }
 
 #[cfg(test)]
@@ -223,9 +252,30 @@ mod tests {
         gst::ClockTime::from_mseconds(milliseconds)
     }
 
+    /// At 15 Hz.
+    fn progress() -> Progress {
+        Progress::new(shortest_interval(Duration::from_secs(1) / 15))
+    }
+
+    #[test]
+    fn a_fast_bundle_gets_every_frame_of_a_fast_camera() {
+        let mut progress = Progress::new(shortest_interval(Duration::from_secs(1) / 60));
+        let taken = (0..60).filter(|index| progress.takes(*index, at(index * 1000 / 60))).count();
+        assert_eq!(taken, 60);
+    }
+
+    #[test]
+    fn it_is_told_who_is_too_slow() {
+        let mut progress = progress();
+        assert!(progress.takes(1, at(0)) && progress.takes(2, at(100)));
+        assert_eq!(progress.limit, Limit::Camera);
+        assert!(progress.takes(5, at(200)));
+        assert_eq!(progress.limit, Limit::Recognition);
+    }
+
     #[test]
     fn frames_that_were_overwritten_are_counted() {
-        let mut progress = Progress::default();
+        let mut progress = progress();
         assert!(progress.takes(1, at(0)));
         assert!(progress.takes(2, at(33)));
         assert!(progress.takes(5, at(133)));
@@ -234,7 +284,7 @@ mod tests {
 
     #[test]
     fn frames_of_a_fast_camera_are_passed_over_and_not_counted() {
-        let mut progress = Progress::default();
+        let mut progress = progress();
         let taken = (0..60).filter(|index| progress.takes(*index, at(index * 1000 / 60))).count();
         assert_eq!(taken, 30);
         assert_eq!(progress.dropped, 0);
@@ -242,7 +292,7 @@ mod tests {
 
     #[test]
     fn a_camera_whose_time_starts_anew_is_read_on() {
-        let mut progress = Progress::default();
+        let mut progress = progress();
         assert!(progress.takes(7, at(5000)));
         assert!(progress.takes(8, at(10)));
     }

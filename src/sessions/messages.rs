@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::recognition::{Hand, Handedness, Prediction, Timing};
+use crate::cascade::Handedness;
+use crate::recognition::{Hand, Prediction, Timing};
 
 use super::{ConnectionId, SessionId};
 
