@@ -151,4 +151,4 @@ fn add(candidates: &mut Vec<Roi>, roi: Roi) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -13,7 +13,7 @@ const HEIGHT: usize = 48;
 
 /// What the scripted models see and do.
 #[derive(Default)]
-struct Scene {
+pub(crate) struct Scene {
     /// Centres of palms, in letterbox pixels of the palm model, with their logits.
     palms: Vec<([f32; 2], f32)>,
     /// The landmark model's presence, one for each look, the last repeated.
@@ -25,6 +25,19 @@ struct Scene {
 }
 
 fn cascade(max_hands: usize, scene: Scene) -> (Cascade, Arc<Mutex<Scene>>) {
+    let (models, scene) = models(scene);
+    (Cascade::new(models, max_hands), scene)
+}
+
+impl Scene {
+    /// One hand, in every frame.
+    pub(crate) fn with_a_hand() -> Self {
+        Self { palms: vec![LEFT], ..Self::default() }
+    }
+}
+
+/// A pair of models that sees the scene, whatever the picture.
+pub(crate) fn models(scene: Scene) -> (HandModels, Arc<Mutex<Scene>>) {
     let scene = Arc::new(Mutex::new(scene));
     let (palm_scene, hand_scene) = (Arc::clone(&scene), Arc::clone(&scene));
     let palm = Scripted::new(
@@ -66,8 +79,7 @@ fn cascade(max_hands: usize, scene: Scene) -> (Cascade, Arc<Mutex<Scene>>) {
             Ok(())
         },
     );
-    let models = HandModels { palm: Box::new(palm), landmark: Box::new(hand) };
-    (Cascade::new(models, max_hands), scene)
+    (HandModels { palm: Box::new(palm), landmark: Box::new(hand) }, scene)
 }
 
 /// An upright palm of 20 pixels at the box `index`, whose anchor is in the first row.

@@ -220,3 +220,7 @@ impl Chain {
 fn milliseconds(time: Duration) -> f32 {
     time.as_secs_f32() * 1e3
 }
+
+#[cfg(test)]
+#[path = "chain_tests.rs"]
+mod tests;

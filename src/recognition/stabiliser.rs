@@ -235,10 +235,12 @@ impl State {
         }
     }
 
-    /// The same state `by` later: time in which nothing is known does not count.
+    /// The same state `by` later: time in which nothing is known does not count. An
+    /// absence is known.
     fn paused(mut self, by: Duration) -> Self {
         match &mut self {
-            Self::Away { past, .. } | Self::Open { past } => past.seen += by,
+            Self::Away { .. } => {}
+            Self::Open { past } => past.seen += by,
             Self::Candidate { since, past, .. } => {
                 *since += by;
                 past.seen += by;

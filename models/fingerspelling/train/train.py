@@ -19,10 +19,11 @@ import poses
 
 
 def prepare(photos, work, signpost):
-    """Clips and their landmarks; what exists is kept."""
-    if not any(work.glob("moved-*.json")):
-        compose = Path(__file__).with_name("compose.py")
-        subprocess.run([sys.executable, str(compose), str(photos), str(work)], check=True)
+    """Clips and their landmarks; what exists whole is kept."""
+    if not work.exists():
+        compose, part = Path(__file__).with_name("compose.py"), work.with_name(work.name + ".part")
+        subprocess.run([sys.executable, str(compose), str(photos), str(part)], check=True)
+        part.rename(work)
     for clip in sorted(work.glob("moved-*.mp4")) + sorted(work.glob("stills-*.mp4")):
         poses.read(signpost, clip)
 
