@@ -285,6 +285,8 @@ fn the_golden_clip_shows_the_hands_that_mediapipe_finds() {
         expected.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let ours = lines(&output);
     assert_eq!(ours.len(), expected.len() + 1, "one line a frame and the summary");
+    let committed: String = ours.iter().filter_map(|line| line["committed"].as_str()).collect();
+    assert_eq!(committed.trim_end(), ours.last().unwrap()["transcript"].as_str().unwrap());
     let (mut distances, mut differ) = (Vec::new(), 0);
     for (ours, theirs) in ours.iter().zip(&expected) {
         match (&ours["hands"][0]["landmarks"], &theirs["hands"][0]["landmarks"]) {

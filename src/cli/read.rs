@@ -138,6 +138,8 @@ pub fn read_clip(
     outcome: &mut Outcome,
     mut each: impl FnMut(Duration, &Reading) -> io::Result<()>,
 ) -> Result<(), ReadError> {
+    // A line waits for the next one: what the clip's end commits belongs to its last frame.
+    let mut last: Option<(Duration, Reading)> = None;
     let result = loop {
         let picture = match clip.next_picture() {
             Ok(Some(picture)) => picture,
@@ -150,9 +152,16 @@ pub fn read_clip(
         outcome.frames = clip.frames();
         outcome.transcript.extend(reading.committed);
         outcome.too_slow = reading.too_slow.or(outcome.too_slow);
-        each(picture.at, &reading)?;
+        if let Some((at, reading)) = last.replace((picture.at, reading)) {
+            each(at, &reading)?;
+        }
     };
-    outcome.transcript.extend(chain.flush());
+    let ended = chain.flush();
+    outcome.transcript.extend(ended);
+    if let Some((at, mut reading)) = last {
+        reading.committed = reading.committed.or(ended);
+        each(at, &reading)?;
+    }
     // The space after a clip's last word separates it from nothing.
     outcome.transcript.truncate(outcome.transcript.trim_end().len());
     result
