@@ -147,13 +147,12 @@ impl Shared {
         self.viewers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Publishes the count before the next change: sent after the lock, an older
+    /// count could come last and shut the gate on a viewer.
     fn change(&self, edit: impl FnOnce(&mut Vec<Viewer>)) {
-        let count = {
-            let mut viewers = self.lock();
-            edit(&mut viewers);
-            viewers.len()
-        };
-        self.count.send_replace(count);
+        let mut viewers = self.lock();
+        edit(&mut viewers);
+        self.count.send_replace(viewers.len());
     }
 }
 
@@ -201,6 +200,24 @@ mod tests {
         assert_eq!(*demand.viewers.borrow(), 1);
         drop(second);
         assert_eq!(*demand.viewers.borrow(), 0);
+    }
+
+    #[test]
+    fn the_last_count_is_true_when_viewers_come_and_go_at_once() {
+        gst::init().expect("GStreamer starts");
+        let (rendition, demand) = Rendition::new();
+        let appsrc = gst_app::AppSrc::builder().build();
+        let mut leaving = rendition.attach(&appsrc);
+        for round in 0..5_000 {
+            leaving = std::thread::scope(|threads| {
+                let gone = threads.spawn(|| drop(leaving));
+                let come = rendition.attach(&appsrc);
+                gone.join().expect("it leaves");
+                come
+            });
+            assert_eq!(*demand.viewers.borrow(), 1, "round {round}");
+        }
+        drop(leaving);
     }
 
     #[test]
