@@ -2,7 +2,9 @@
 //!
 //! A rendition outlives the camera pipeline that feeds it: viewers stay attached
 //! while a camera restarts. It counts its viewers, so that its encoder runs only
-//! while somebody looks.
+//! while somebody looks. A viewer that does not keep up misses whole groups of
+//! pictures: one lost out of the middle would stay broken until the next key
+//! unit, and nobody would ask for it, because RTP shows no gap.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,6 +15,7 @@ use gstreamer_app as gst_app;
 use tokio::sync::{mpsc, watch};
 
 /// A viewer's queue of encoded pictures: longer, and it would only show the past.
+/// Pictures that find it full are left out and counted.
 const VIEWER_QUEUE: gst::ClockTime = gst::ClockTime::from_mseconds(500);
 
 /// At most one key unit in this time for all viewers together: each costs
@@ -29,6 +32,8 @@ pub struct Rendition {
 struct Shared {
     viewers: Mutex<Vec<Viewer>>,
     next_id: AtomicU64,
+    encoded: AtomicU64,
+    dropped: AtomicU64,
     count: watch::Sender<usize>,
     key_units: mpsc::Sender<()>,
 }
@@ -37,8 +42,20 @@ struct Shared {
 struct Viewer {
     id: u64,
     appsrc: gst_app::AppSrc,
-    waits_for_key_unit: bool,
+    flow: Flow,
     pushed: Arc<AtomicU64>,
+}
+
+/// What a viewer can do with the next picture.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Flow {
+    /// Begin, if it is a key unit.
+    Waiting,
+    /// Go on.
+    Running,
+    /// Nothing: its queue was full, and is still to be emptied. Only then is a key
+    /// unit worth its price, which all viewers pay.
+    Behind,
 }
 
 /// A viewer's hold on a rendition. Dropping it detaches the viewer.
@@ -66,25 +83,26 @@ impl Rendition {
         let (count, viewers) = watch::channel(0);
         // One pending wish says all: the encoder answers every viewer at once.
         let (key_units, wishes) = mpsc::channel(1);
-        let shared =
-            Shared { viewers: Mutex::default(), next_id: AtomicU64::new(0), count, key_units };
+        let shared = Shared {
+            viewers: Mutex::default(),
+            next_id: AtomicU64::new(0),
+            encoded: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+            count,
+            key_units,
+        };
         (Self { shared: Arc::new(shared) }, Demand { viewers, key_units: wishes })
     }
 
     /// Sends every picture from the next key unit on to `appsrc`, whose PTS is
-    /// running time, and asks for that key unit.
+    /// running time, and asks for that key unit. `appsrc` has the format TIME before
+    /// it starts, or it does not know the length of its queue; it neither blocks nor
+    /// leaks: what finds no room is left out here.
     pub fn attach(&self, appsrc: &gst_app::AppSrc) -> Attachment {
-        appsrc.set_format(gst::Format::Time);
-        appsrc.set_is_live(true);
-        appsrc.set_do_timestamp(false);
-        appsrc.set_leaky_type(gst_app::AppLeakyType::Downstream);
-        appsrc.set_max_buffers(0);
-        appsrc.set_max_bytes(0);
-        appsrc.set_max_time(VIEWER_QUEUE);
         let id = self.shared.next_id.fetch_add(1, Ordering::Relaxed);
         let pushed = Arc::new(AtomicU64::new(0));
         let viewer =
-            Viewer { id, appsrc: appsrc.clone(), waits_for_key_unit: true, pushed: pushed.clone() };
+            Viewer { id, appsrc: appsrc.clone(), flow: Flow::Waiting, pushed: pushed.clone() };
         self.shared.change(|viewers| viewers.push(viewer));
         self.request_key_unit();
         Attachment { shared: self.shared.clone(), id, pushed }
@@ -96,20 +114,39 @@ impl Rendition {
         let _ = self.shared.key_units.try_send(());
     }
 
+    /// Pictures encoded since the start.
+    #[must_use]
+    pub fn encoded(&self) -> u64 {
+        self.shared.encoded.load(Ordering::Relaxed)
+    }
+
+    /// Pictures that viewers missed since the start because their queue was full.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.shared.dropped.load(Ordering::Relaxed)
+    }
+
     /// Hands one encoded picture, PTS in running time, to all viewers. Never
-    /// blocks: a viewer's full queue drops its own oldest pictures.
+    /// blocks: a viewer whose queue is full goes without.
     pub(super) fn push(&self, buffer: &gst::Buffer, caps: &gst::Caps) {
+        self.shared.encoded.fetch_add(1, Ordering::Relaxed);
         let key_unit = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
         let mut wanted = false;
         for viewer in self.shared.lock().iter_mut() {
-            if viewer.waits_for_key_unit && !key_unit {
-                wanted = true;
-                continue;
+            viewer.flow = viewer.flow.on(&viewer.appsrc);
+            match viewer.flow {
+                Flow::Behind => {
+                    self.shared.dropped.fetch_add(1, Ordering::Relaxed);
+                    continue;
+                }
+                Flow::Waiting if !key_unit => {
+                    wanted = true;
+                    continue;
+                }
+                Flow::Waiting => viewer.appsrc.set_caps(Some(caps)),
+                Flow::Running => {}
             }
-            if viewer.waits_for_key_unit {
-                viewer.appsrc.set_caps(Some(caps));
-                viewer.waits_for_key_unit = false;
-            }
+            viewer.flow = Flow::Running;
             // A flushing appsrc belongs to a viewer that is being torn down.
             if viewer.appsrc.push_buffer(buffer.clone()).is_ok() {
                 viewer.pushed.fetch_add(1, Ordering::Relaxed);
@@ -123,7 +160,20 @@ impl Rendition {
     /// Makes every viewer wait for the next key unit: the pictures that follow
     /// do not continue those before.
     pub(super) fn interrupt(&self) {
-        self.shared.lock().iter_mut().for_each(|viewer| viewer.waits_for_key_unit = true);
+        let mut viewers = self.shared.lock();
+        let running = viewers.iter_mut().filter(|viewer| viewer.flow == Flow::Running);
+        running.for_each(|viewer| viewer.flow = Flow::Waiting);
+    }
+}
+
+impl Flow {
+    /// What the queue of encoded pictures makes of it.
+    fn on(self, queue: &gst_app::AppSrc) -> Self {
+        match self {
+            Self::Running if queue.current_level_time() >= VIEWER_QUEUE => Self::Behind,
+            Self::Behind if queue.current_level_buffers() == 0 => Self::Waiting,
+            other => other,
+        }
     }
 }
 
@@ -142,7 +192,9 @@ impl Drop for Attachment {
 }
 
 impl Shared {
-    /// Held for a list walk only; `push_buffer` on a leaky appsrc never waits.
+    /// The one lock on a streaming thread, against "callbacks only post": posting
+    /// each picture to each viewer would need a queue more. Held for a list walk
+    /// only, in which nothing waits: `push_buffer` never blocks, `set_caps` queues.
     fn lock(&self) -> MutexGuard<'_, Vec<Viewer>> {
         self.viewers.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -177,6 +229,7 @@ impl KeyUnitLimit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gstreamer::prelude::*;
 
     #[test]
     fn a_second_key_unit_waits_for_its_interval() {
@@ -220,6 +273,14 @@ mod tests {
         drop(leaving);
     }
 
+    fn picture(number: u64, flags: gst::BufferFlags) -> gst::Buffer {
+        let mut buffer = gst::Buffer::with_size(1).expect("a byte");
+        let picture = buffer.get_mut().expect("the only reference");
+        picture.set_pts(gst::ClockTime::from_mseconds(40 * number));
+        picture.set_flags(flags);
+        buffer
+    }
+
     #[test]
     fn a_viewer_starts_with_a_key_unit() {
         gst::init().expect("GStreamer starts");
@@ -227,13 +288,49 @@ mod tests {
         let attachment = rendition.attach(&gst_app::AppSrc::builder().build());
         assert!(demand.key_units.try_recv().is_ok());
         let caps = gst::Caps::new_empty_simple("video/x-h264");
-        let mut delta = gst::Buffer::with_size(1).expect("a byte");
-        delta.get_mut().expect("the only reference").set_flags(gst::BufferFlags::DELTA_UNIT);
-        rendition.push(&delta, &caps);
+        rendition.push(&picture(0, gst::BufferFlags::DELTA_UNIT), &caps);
         assert_eq!(attachment.pushed(), 0);
         assert!(demand.key_units.try_recv().is_ok(), "it asks again");
-        rendition.push(&gst::Buffer::with_size(1).expect("a byte"), &caps);
-        rendition.push(&delta, &caps);
-        assert_eq!(attachment.pushed(), 2);
+        rendition.push(&picture(1, gst::BufferFlags::empty()), &caps);
+        rendition.push(&picture(2, gst::BufferFlags::DELTA_UNIT), &caps);
+        assert_eq!((attachment.pushed(), rendition.encoded()), (2, 3));
+    }
+
+    #[test]
+    fn a_viewer_that_fell_behind_goes_on_with_a_key_unit() {
+        gst::init().expect("GStreamer starts");
+        let (rendition, mut demand) = Rendition::new();
+        let appsrc = gst_app::AppSrc::builder().format(gst::Format::Time).is_live(true).build();
+        let sink = gst_app::AppSink::builder().sync(false).max_buffers(1).build();
+        let pipeline = gst::Pipeline::new();
+        pipeline.add_many([appsrc.upcast_ref(), sink.upcast_ref::<gst::Element>()]).expect("added");
+        appsrc.link(&sink).expect("linked");
+        pipeline.set_state(gst::State::Playing).expect("it plays");
+        let attachment = rendition.attach(&appsrc);
+        let caps = gst::Caps::new_empty_simple("video/x-h264");
+        rendition.push(&picture(0, gst::BufferFlags::empty()), &caps);
+        assert!(demand.key_units.try_recv().is_ok());
+        let delta = |number| rendition.push(&picture(number, gst::BufferFlags::DELTA_UNIT), &caps);
+
+        // Nobody pulls: the sink holds a picture or two, the queue half a second.
+        (1..100).for_each(delta);
+        let taken = attachment.pushed();
+        assert!((12..20).contains(&taken), "{taken} pictures of 40 ms");
+        assert_eq!(rendition.dropped(), 100 - taken);
+        assert!(demand.key_units.try_recv().is_err(), "a key unit would find no room");
+
+        // All that was queued comes without a hole, and then a key unit.
+        let number = |sample: gst::Sample| {
+            let pts = sample.buffer().and_then(|buffer| buffer.pts()).expect("a time");
+            pts.mseconds() / 40
+        };
+        let pull = || number(sink.pull_sample().expect("a picture"));
+        assert!((0..taken).all(|expected| pull() == expected));
+        delta(100);
+        assert!(demand.key_units.try_recv().is_ok(), "now there is room");
+        rendition.push(&picture(101, gst::BufferFlags::empty()), &caps);
+        delta(102);
+        assert_eq!((pull(), pull()), (101, 102));
+        pipeline.set_state(gst::State::Null).expect("it stops");
     }
 }
