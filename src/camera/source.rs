@@ -85,7 +85,7 @@ fn sized(text: &str, camera: &config::Camera) -> String {
     )
 }
 
-/// The first capture device: V4L2, or else libcamera's.
+/// The camera of this device, if it has one.
 ///
 /// The codec nodes of a Raspberry Pi are V4L2 devices too; the monitor's class
 /// leaves them out.
@@ -95,17 +95,45 @@ fn find_camera() -> Option<config::Source> {
     monitor.start().ok()?;
     let devices = monitor.devices();
     monitor.stop();
-    let v4l2 = devices.iter().find_map(|device| {
-        device
-            .properties()?
-            .get::<String>("device.path")
-            .ok()
-            .map(|path| config::Source::V4l2(path.into()))
+    let found = devices.iter().map(|device| Found {
+        lists: device.type_().name().into(),
+        name: device.display_name().into(),
+        path: device.properties().and_then(|properties| properties.get("device.path").ok()),
     });
-    v4l2.or_else(|| {
-        (!devices.is_empty() && gst::ElementFactory::find("libcamerasrc").is_some())
-            .then_some(config::Source::Libcamera)
-    })
+    prefer(&found.collect::<Vec<_>>())
+}
+
+/// A capture device as the device monitor lists it.
+#[derive(Clone, Debug)]
+struct Found {
+    /// The type of its listing, which says whose device it is.
+    lists: String,
+    /// libcamera's own name of it, or one for people.
+    name: String,
+    /// Of V4L2 devices.
+    path: Option<String>,
+}
+
+/// A camera module first, and then the first V4L2 device: the receiver that a module
+/// is connected to is such a device too, and gives only raw sensor data. USB cameras
+/// are taken through V4L2, though libcamera lists them as well: it does not give them
+/// as NV12. (From libcamera's source; not tried on a Raspberry Pi.)
+fn prefer(devices: &[Found]) -> Option<config::Source> {
+    let module =
+        |device: &&Found| device.lists == "GstLibcameraDevice" && !is_usb_name(&device.name);
+    if devices.iter().any(|device| module(&device)) {
+        return Some(config::Source::Libcamera);
+    }
+    let path = devices.iter().find_map(|device| device.path.as_ref())?;
+    Some(config::Source::V4l2(path.into()))
+}
+
+/// libcamera names a USB camera `<controller>-<port>-<vendor>:<product>`, the last
+/// two in four hexadecimal digits each.
+fn is_usb_name(name: &str) -> bool {
+    let Some((_, last)) = name.rsplit_once('-') else { return false };
+    let hex = |part: &str| part.len() == 4 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    last.split_once(':').is_some_and(|(vendor, product)| hex(vendor) && hex(product))
 }
 
 /// What may be shown of a URL: not the password before its `@`.
@@ -126,6 +154,30 @@ mod tests {
     fn a_password_in_a_url_is_not_shown() {
         assert_eq!(without_password("rtsp://ann:se@cret@10.0.0.2/x"), "rtsp://10.0.0.2/x");
         assert_eq!(without_password("rtsp://10.0.0.2:8554/x"), "rtsp://10.0.0.2:8554/x");
+    }
+
+    #[test]
+    fn a_camera_module_is_taken_before_its_receiver() {
+        let device = |lists: &str, name: &str, path: Option<&str>| Found {
+            lists: lists.into(),
+            name: name.into(),
+            path: path.map(String::from),
+        };
+        let receiver = device("GstV4l2Device", "unicam", Some("/dev/video0"));
+        let webcam = device("GstV4l2Device", "HD Webcam", Some("/dev/video2"));
+        let module = device("GstLibcameraDevice", "/base/soc/i2c0mux/i2c@1/imx219@10", None);
+        let usb = "/base/scb/pcie@7d500000/pci@0,0/usb@0,0-1.3:1.0-046d:0825";
+        let listed = device("GstLibcameraDevice", usb, None);
+        let through_v4l2 = |path: &str| Some(config::Source::V4l2(path.into()));
+        assert_eq!(prefer(&[receiver, module]), Some(config::Source::Libcamera));
+        assert_eq!(prefer(&[listed.clone(), webcam]), through_v4l2("/dev/video2"));
+        assert_eq!(prefer(&[listed]), None);
+        assert_eq!(prefer(&[]), None);
+    }
+
+    #[test]
+    fn a_folder_is_no_clip() {
+        assert!(matches!(clip(Path::new("/"), String::new()), Err(Error::NoClip(_))));
     }
 
     #[test]
