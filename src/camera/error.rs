@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use gstreamer as gst;
 
+use super::source::{Chosen, Pace};
+
 /// Why a camera gives no pictures.
 #[derive(Clone, Debug, thiserror::Error, PartialEq)]
 pub enum Error {
     /// A clip that is to be played is not a file.
-    #[error("clip {0} does not exist: check the path after file:")]
+    #[error("clip {0} does not exist or is not a file: check the path after file:")]
     NoClip(PathBuf),
     /// There is no camera, and the model's bundle brings no clip to show instead.
     #[error(
@@ -37,12 +39,20 @@ pub enum Error {
         hint: &'static str,
     },
     /// No answer from the device or the network.
-    #[error("{words}: no picture within {seconds} s; is it switched on and connected?")]
+    #[error("{words}: no picture within {seconds} s{hint}")]
     Silent {
         /// The source.
         words: String,
         /// How long we waited.
         seconds: u64,
+        /// What to do about it.
+        hint: &'static str,
+    },
+    /// A device hangs in a call of its driver.
+    #[error("{words}: the device does not let go; unplug it, or restart this device")]
+    Stuck {
+        /// The source.
+        words: String,
     },
 }
 
@@ -51,15 +61,51 @@ impl Error {
         Self::Build { words: words.into(), problem: missing_package(error.message()) }
     }
 
-    pub(super) fn stopped(words: &str, error: &gst::glib::Error) -> Self {
+    pub(super) fn stopped(chosen: &Chosen, error: &gst::glib::Error) -> Self {
         let problem = error.message().trim_end_matches('.').to_owned();
-        Self::Stopped { words: words.into(), problem, hint: hint(error) }
+        let hint = match chosen.pace {
+            Pace::Device => hint(error),
+            Pace::Clip => clip_hint(error),
+        };
+        Self::Stopped { words: chosen.words.clone(), problem, hint }
     }
+
+    pub(super) fn ended(chosen: &Chosen) -> Self {
+        let problem = "it sends no more pictures".to_owned();
+        Self::Stopped { words: chosen.words.clone(), problem, hint: SWITCHED_ON }
+    }
+
+    pub(super) fn not_rewound(chosen: &Chosen, problem: &str) -> Self {
+        let problem = format!("cannot be played again from its start: {problem}");
+        let hint = "; only a file that can be wound back is looped: make it an MP4";
+        Self::Stopped { words: chosen.words.clone(), problem, hint }
+    }
+
+    pub(super) fn silent(chosen: &Chosen, seconds: u64) -> Self {
+        let hint = match chosen.pace {
+            Pace::Device => SWITCHED_ON,
+            Pace::Clip => WHOLE_FILE,
+        };
+        Self::Silent { words: chosen.words.clone(), seconds, hint }
+    }
+}
+
+const SWITCHED_ON: &str = "; is it switched on and connected?";
+const WHOLE_FILE: &str = "; is it a whole video file? `signpost read FILE` says more";
+const MORE_FORMATS: &str = "; install gstreamer1.0-libav to decode more formats";
+
+/// What an operator can do about a clip's error: which element failed says little.
+fn clip_hint(error: &gst::glib::Error) -> &'static str {
+    if is_missing_decoder(error) { MORE_FORMATS } else { WHOLE_FILE }
+}
+
+fn is_missing_decoder(error: &gst::glib::Error) -> bool {
+    error.matches(gst::StreamError::CodecNotFound) || error.matches(gst::CoreError::MissingPlugin)
 }
 
 /// What an operator can do about an element's error.
 fn hint(error: &gst::glib::Error) -> &'static str {
-    use gst::{ResourceError, StreamError};
+    use gst::ResourceError;
     if error.matches(ResourceError::Busy) {
         return "; another program uses it: stop that one (fuser -v names it)";
     }
@@ -72,11 +118,8 @@ fn hint(error: &gst::glib::Error) -> &'static str {
     if error.matches(ResourceError::OpenRead) || error.matches(ResourceError::NotAuthorized) {
         return "; check the address and its password, and that the program may read it (group video)";
     }
-    if error.matches(StreamError::TypeNotFound) || error.matches(StreamError::WrongType) {
-        return "; is it a video file?";
-    }
-    if error.matches(StreamError::CodecNotFound) || error.matches(gst::CoreError::MissingPlugin) {
-        return "; install gstreamer1.0-libav to decode more formats";
+    if is_missing_decoder(error) {
+        return MORE_FORMATS;
     }
     ""
 }
@@ -101,11 +144,41 @@ fn missing_package(message: &str) -> String {
 mod tests {
     use super::*;
 
+    fn chosen(pace: Pace) -> Chosen {
+        Chosen { words: "front door".into(), description: String::new(), pace }
+    }
+
+    #[test]
+    fn a_clip_is_not_asked_whether_it_is_connected() {
+        let text = Error::silent(&chosen(Pace::Clip), 5).to_string();
+        assert!(text.ends_with("5 s; is it a whole video file? `signpost read FILE` says more"));
+        let text = Error::silent(&chosen(Pace::Device), 5).to_string();
+        assert_eq!(text, "front door: no picture within 5 s; is it switched on and connected?");
+    }
+
+    #[test]
+    fn every_error_of_a_clip_has_a_hint() {
+        let codec = gst::glib::Error::new(gst::StreamError::CodecNotFound, "no decoder.");
+        let text = Error::stopped(&chosen(Pace::Clip), &codec).to_string();
+        assert!(text.ends_with("install gstreamer1.0-libav to decode more formats"), "{text}");
+        let errors = [
+            gst::glib::Error::new(gst::StreamError::Failed, "Internal data stream error."),
+            gst::glib::Error::new(gst::StreamError::Demux, "no playable streams."),
+            gst::glib::Error::new(gst::StreamError::Decode, "damaged."),
+            gst::glib::Error::new(gst::CoreError::Negotiation, "not negotiated."),
+            gst::glib::Error::new(gst::StreamError::TypeNotFound, "unknown."),
+        ];
+        for error in errors {
+            let text = Error::stopped(&chosen(Pace::Clip), &error).to_string();
+            assert!(text.ends_with(WHOLE_FILE), "{text}");
+        }
+    }
+
     #[test]
     fn a_busy_camera_says_what_to_do() {
         let error = gst::glib::Error::new(gst::ResourceError::Busy, "Device is busy.");
-        let text = Error::stopped("camera /dev/video0", &error).to_string();
-        assert!(text.starts_with("camera /dev/video0: Device is busy; another program"), "{text}");
+        let text = Error::stopped(&chosen(Pace::Device), &error).to_string();
+        assert!(text.starts_with("front door: Device is busy; another program"), "{text}");
     }
 
     #[test]

@@ -6,8 +6,13 @@ mod error;
 mod owner;
 mod pipeline;
 mod rendition;
+mod silence;
 mod source;
 mod template;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
 
 use gstreamer as gst;
 use gstreamer_video as gst_video;
@@ -80,7 +85,8 @@ pub struct Live {
 pub struct Started {
     /// For sessions, status and pages.
     pub camera: Camera,
-    /// For recognition: the newest frame, older ones are overwritten.
+    /// For recognition: the newest frame, older ones are overwritten; none between
+    /// two lives of the pipeline.
     pub frames: watch::Receiver<Option<RawFrame>>,
     /// Ends after the sender of `stop` was dropped and the pipeline is down.
     pub owner: JoinHandle<()>,
@@ -97,7 +103,7 @@ impl Camera {
         let name = settings.camera.name.clone();
         let camera =
             Self { name, rendition: rendition.clone(), status: published, frames: newest.clone() };
-        let outlets = Outlets { rendition, frames };
+        let outlets = Outlets { rendition, frames, pictures: Arc::default() };
         let owner = Owner { settings, clock, outlets, demand, status, stop };
         Started { camera, frames: newest, owner: tokio::spawn(owner.run()) }
     }
@@ -114,7 +120,8 @@ impl Camera {
         &self.rendition
     }
 
-    /// Running time of the newest picture's capture.
+    /// Running time of the newest picture's capture; none before the first one and
+    /// while the camera restarts.
     #[must_use]
     pub fn newest_picture(&self) -> Option<gst::ClockTime> {
         self.frames.borrow().as_ref().map(|frame| frame.captured_at)

@@ -2,21 +2,24 @@
 //! encoder, rewinds clips, and tries again after a failure.
 
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
 
 use super::encoder::Encoder;
-use super::pipeline::{Event, Outlets, Pipeline};
+use super::pipeline::{Event, Gate, Outlets, Pipeline};
 use super::rendition::{Demand, KeyUnitLimit};
-use super::source::{self, Chosen};
+use super::silence::{LOOK, Silence};
+use super::source::{self, Chosen, Pace};
 use super::{Error, Live, Status};
 use crate::clock::Clock;
 use crate::config;
 
-/// A camera that gives no first picture for this long is a failure; an RTSP
-/// camera may need several seconds to its first key picture.
-const FIRST_PICTURE: Duration = Duration::from_secs(10);
+/// How long a pipeline may take to stop before its device is called stuck.
+const TEARDOWN: Duration = Duration::from_secs(3);
 
 /// Waits between tries; the last one repeats.
 const BACKOFF: [Duration; 5] = [
@@ -53,8 +56,7 @@ impl Owner {
     /// Runs until the sender of `stop` is dropped.
     pub(super) async fn run(mut self) {
         let mut failures = 0;
-        loop {
-            let Err(error) = self.attempt().await else { return };
+        while let Err(error) = self.attempt().await {
             if matches!(*self.status.borrow(), Status::Live(_)) {
                 failures = 0;
             }
@@ -62,12 +64,12 @@ impl Owner {
             failures += 1;
             log::warn!(camera = self.name(); "{error}; next try in {} s", wait.as_secs());
             self.status.send_replace(Status::Failed(error.to_string()));
-            self.outlets.rendition.interrupt();
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
-                _ = self.stop.changed() => return,
+                _ = self.stop.changed() => break,
             }
         }
+        self.status.send_replace(Status::Stopped);
     }
 
     fn name(&self) -> &str {
@@ -78,12 +80,14 @@ impl Owner {
     async fn attempt(&mut self) -> Result<(), Error> {
         let (camera, demo) = (self.settings.camera.clone(), self.settings.demo_clip.clone());
         let chosen = blocking(move || source::choose(&camera, demo.as_deref())).await?;
+        // Viewers' pictures do not continue those of the pipeline before.
+        self.outlets.rendition.interrupt();
         let encoder = self.settings.encoder.description(self.settings.bitrate_kbps);
         let flip = direction(self.settings.camera.flip);
         let (pipeline, events) =
-            Pipeline::build(&chosen, flip, &encoder, &self.clock, &self.outlets)?;
+            Pipeline::start(&chosen, flip, &encoder, &self.clock, &self.outlets)?;
         let ended = self.drive(&pipeline, events, &chosen).await;
-        pipeline.stop(self.name()).await;
+        self.let_go(pipeline.stop(), &chosen).await;
         ended
     }
 
@@ -93,44 +97,65 @@ impl Owner {
         mut events: mpsc::Receiver<Event>,
         chosen: &Chosen,
     ) -> Result<(), Error> {
-        pipeline.encode(*self.demand.viewers.borrow_and_update() > 0);
-        let player = pipeline.clone();
-        // The outcome comes as an event; a failed start posts its error first.
-        drop(tokio::task::spawn_blocking(move || player.play()));
-        let deadline = tokio::time::sleep(FIRST_PICTURE);
-        tokio::pin!(deadline);
-        let mut live = false;
+        pipeline.encode(self.gate());
+        let mut looks = tokio::time::interval_at(tokio::time::Instant::now() + LOOK, LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut silence = Silence::new(self.pictures());
         let mut limit = KeyUnitLimit::default();
         let mut key_unit_due: Option<Instant> = None;
         loop {
             let due = key_unit_due.unwrap_or_else(Instant::now);
             tokio::select! {
                 _ = self.stop.changed() => return Ok(()),
-                Some(event) = events.recv() => match event {
-                    Event::Picture(video) => {
-                        live = true;
-                        self.publish(&video, chosen);
-                    }
-                    Event::Ended => rewind(pipeline, chosen).await?,
-                    Event::Failed(error) => return Err(Error::stopped(&chosen.words, &error)),
-                },
-                Ok(()) = self.demand.viewers.changed() => {
-                    pipeline.encode(*self.demand.viewers.borrow_and_update() > 0);
-                }
+                Some(event) = events.recv() => self.on(event, pipeline, chosen)?,
+                Ok(()) = self.demand.viewers.changed() => pipeline.encode(self.gate()),
                 Some(()) = self.demand.key_units.recv(), if key_unit_due.is_none() => {
                     key_unit_due = ask(pipeline, &mut limit);
                 }
                 () = tokio::time::sleep_until(due.into()), if key_unit_due.is_some() => {
                     key_unit_due = ask(pipeline, &mut limit);
                 }
-                () = &mut deadline, if !live => {
-                    return Err(Error::Silent {
-                        words: chosen.words.clone(),
-                        seconds: FIRST_PICTURE.as_secs(),
-                    });
+                _ = looks.tick() => {
+                    if let Some(seconds) = silence.look(self.pictures()) {
+                        return Err(Error::silent(chosen, seconds));
+                    }
                 }
             }
         }
+    }
+
+    fn on(&self, event: Event, pipeline: &Pipeline, chosen: &Chosen) -> Result<(), Error> {
+        match (event, chosen.pace) {
+            (Event::Picture(video), _) => self.publish(&video, chosen),
+            (Event::Ended, Pace::Clip) => pipeline.rewind(),
+            (Event::Ended, Pace::Device) => return Err(Error::ended(chosen)),
+            (Event::NotRewound(problem), _) => return Err(Error::not_rewound(chosen, &problem)),
+            (Event::Failed(error), _) => return Err(Error::stopped(chosen, &error)),
+        }
+        Ok(())
+    }
+
+    /// Waits until a pipeline is down: the next one would meet its pictures, and
+    /// cost further threads at every try.
+    pub(super) async fn let_go(&mut self, mut down: JoinHandle<()>, chosen: &Chosen) {
+        if tokio::time::timeout(TEARDOWN, &mut down).await.is_ok() {
+            return;
+        }
+        let error = Error::Stuck { words: chosen.words.clone() };
+        log::error!(camera = self.name(); "{error}");
+        self.status.send_replace(Status::Failed(error.to_string()));
+        tokio::select! {
+            _ = down => log::info!(camera = self.name(); "{} was let go", chosen.words),
+            _ = self.stop.changed() => {}
+        }
+    }
+
+    fn gate(&mut self) -> Gate {
+        if *self.demand.viewers.borrow_and_update() > 0 { Gate::Open } else { Gate::Shut }
+    }
+
+    fn pictures(&self) -> u64 {
+        self.outlets.pictures.load(Ordering::Relaxed)
     }
 
     fn publish(&self, video: &gstreamer_video::VideoInfo, chosen: &Chosen) {
@@ -153,7 +178,7 @@ impl Owner {
 }
 
 /// The word of GstVideoOrientationMethod.
-fn direction(flip: config::Flip) -> &'static str {
+pub(super) fn direction(flip: config::Flip) -> &'static str {
     match flip {
         config::Flip::None => "identity",
         config::Flip::Horizontal => "horiz",
@@ -171,15 +196,6 @@ fn ask(pipeline: &Pipeline, limit: &mut KeyUnitLimit) -> Option<Instant> {
         return None;
     }
     Some(now + wait)
-}
-
-async fn rewind(pipeline: &Pipeline, chosen: &Chosen) -> Result<(), Error> {
-    let player = pipeline.clone();
-    blocking(move || player.rewind()).await.map_err(|error| Error::Stopped {
-        words: chosen.words.clone(),
-        problem: format!("cannot be played again from its start: {error}"),
-        hint: "",
-    })
 }
 
 /// Runs `work` on a thread that may block.

@@ -1,14 +1,13 @@
 //! One camera pipeline: built from its description, wired to the hand-overs.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
-
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 
 use super::source::{Chosen, Pace};
 use super::template::fill;
@@ -19,45 +18,61 @@ use crate::clock::Clock;
 /// errors come in bursts, of which the first is the cause.
 const EVENTS: usize = 32;
 
-/// How long a pipeline may take to stop before it is left to its own threads.
-const TEARDOWN: Duration = Duration::from_secs(3);
-
 /// What the pipeline's threads tell its owner.
 #[derive(Debug)]
 pub(super) enum Event {
     /// The first raw frame, or the first of another size.
     Picture(Box<gst_video::VideoInfo>),
-    /// The clip has ended.
+    /// The clip, or the camera's stream, has ended.
     Ended,
+    /// The clip cannot be played again, in GStreamer's words.
+    NotRewound(String),
     /// An element failed.
     Failed(gst::glib::Error),
 }
 
-/// A running camera pipeline. Clones are the same pipeline, for calls that block
-/// and so run on another thread.
-#[derive(Clone, Debug)]
+/// A camera pipeline, played by a thread of its own until this is dropped.
+///
+/// All calls that may block are made there, one after the other: a device that
+/// hangs in one of them holds one thread and never the owner.
+#[derive(Debug)]
 pub(super) struct Pipeline {
-    pipeline: gst::Pipeline,
     gate: gst::Element,
     encoded: gst::Pad,
-    stamp: Stamp,
+    outlets: Outlets,
+    stopped: Arc<AtomicBool>,
+    rewinds: mpsc::Sender<()>,
+    thread: JoinHandle<()>,
 }
 
-/// Where a pipeline's pictures go.
+/// The way to the encoder.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Gate {
+    /// Somebody looks.
+    Open,
+    /// Nobody does, and nothing is encoded.
+    Shut,
+}
+
+/// Where a camera's pictures go, whichever of its pipelines they come from.
 #[derive(Clone, Debug)]
 pub(super) struct Outlets {
     /// Encoded pictures.
     pub rendition: Rendition,
-    /// The newest raw frame.
+    /// The newest raw frame; none while no pipeline plays, so that a device's
+    /// memory goes back to it.
     pub frames: watch::Sender<Option<RawFrame>>,
+    /// Raw frames so far.
+    pub pictures: Arc<AtomicU64>,
 }
 
 impl Pipeline {
-    /// Builds the pipeline; it does not run yet.
+    /// Builds the pipeline and starts it; what keeps it from playing comes as
+    /// [`Event::Failed`]. Needs tokio.
     ///
     /// # Errors
     /// [`Error::Build`] with the element or link that is wrong.
-    pub(super) fn build(
+    pub(super) fn start(
         chosen: &Chosen,
         flip: &str,
         encoder: &str,
@@ -81,11 +96,11 @@ impl Pipeline {
         };
         let (gate, encoded, frames) = (named("gate")?, named("encoded")?, named("frames")?);
         let (events, inbox) = mpsc::channel(EVENTS);
-        let stamp = Stamp::new();
+        let (stamp, stopped) = (Stamp::new(), Arc::new(AtomicBool::new(false)));
         keep_queries_out(&named("raw")?);
         watch_bus(&pipeline, events.clone());
         hand_over_encoded(&encoded, stamp.clone(), outlets.rendition.clone());
-        hand_over_frames(&frames, stamp.clone(), outlets.frames.clone(), events);
+        hand_over_frames(&frames, stamp.clone(), outlets.clone(), events.clone(), stopped.clone());
         if let Some(element) = pipeline.by_name("barcode") {
             barcode::stamp(&element);
         }
@@ -93,26 +108,23 @@ impl Pipeline {
         if chosen.pace == Pace::Clip {
             align_clip(&named("pace")?, stamp.clone(), clock.clone());
         }
-        Ok((Self { pipeline, gate, encoded, stamp }, inbox))
+        // The owner asks for the next rewind only after the clip has ended again.
+        let (rewinds, asked) = mpsc::channel(1);
+        let thread =
+            tokio::task::spawn_blocking(move || operate(&pipeline, asked, &stamp, &events));
+        let outlets = outlets.clone();
+        Ok((Self { gate, encoded, outlets, stopped, rewinds, thread }, inbox))
     }
 
-    /// Starts to play. Blocks while devices are opened.
-    ///
-    /// # Errors
-    /// What the bus tells follows as [`Event::Failed`]; here only that it failed.
-    pub(super) fn play(&self) -> Result<(), gst::StateChangeError> {
-        self.pipeline.set_state(gst::State::Playing).map(drop)
-    }
-
-    /// Plays a clip again from its start. Blocks until its threads have let go.
-    pub(super) fn rewind(&self) -> Result<(), gst::glib::BoolError> {
-        self.stamp.starts.store(true, Ordering::Relaxed);
-        self.pipeline.seek_simple(gst::SeekFlags::FLUSH, gst::ClockTime::ZERO)
+    /// Plays a clip again from its start; [`Event::NotRewound`] if it cannot be.
+    pub(super) fn rewind(&self) {
+        // A full queue holds the same wish.
+        let _ = self.rewinds.try_send(());
     }
 
     /// Opens or shuts the way to the encoder.
-    pub(super) fn encode(&self, wanted: bool) {
-        self.gate.set_property("drop", !wanted);
+    pub(super) fn encode(&self, gate: Gate) {
+        self.gate.set_property("drop", gate == Gate::Shut);
     }
 
     /// Asks the encoder for a key unit with its parameter sets.
@@ -122,14 +134,34 @@ impl Pipeline {
         let _ = self.encoded.push_event(event);
     }
 
-    /// Stops on a blocking thread, so that a stuck element never holds the owner.
-    pub(super) async fn stop(self, name: &str) {
-        let pipeline = self.pipeline.clone();
-        let stopped = tokio::task::spawn_blocking(move || pipeline.set_state(gst::State::Null));
-        if tokio::time::timeout(TEARDOWN, stopped).await.is_err() {
-            log::error!(camera = name; "pipeline did not stop within {TEARDOWN:?}; left behind");
+    /// Lets no raw frame out any more and stops the pipeline. What is returned ends
+    /// when it is down, which a stuck device can delay for ever.
+    pub(super) fn stop(self) -> JoinHandle<()> {
+        // First, so that no frame follows the last word.
+        self.stopped.store(true, Ordering::Relaxed);
+        self.outlets.frames.send_replace(None);
+        self.thread
+    }
+}
+
+/// Plays the pipeline, and rewinds it when asked, until nobody can ask any more.
+fn operate(
+    pipeline: &gst::Pipeline,
+    mut rewinds: mpsc::Receiver<()>,
+    stamp: &Stamp,
+    events: &mpsc::Sender<Event>,
+) {
+    // An element that fails tells its reason on the bus.
+    let _ = pipeline.set_state(gst::State::Playing);
+    while rewinds.blocking_recv().is_some() {
+        stamp.starts.store(true, Ordering::Relaxed);
+        if let Err(error) = pipeline.seek_simple(gst::SeekFlags::FLUSH, gst::ClockTime::ZERO) {
+            // A full queue means an error came first, and the owner is leaving.
+            let _ = events.try_send(Event::NotRewound(error.to_string()));
         }
     }
+    // Elements do not refuse to stop; one that hangs keeps this thread.
+    let _ = pipeline.set_state(gst::State::Null);
 }
 
 /// From a buffer's own time to running time on the one clock, ever rising.
@@ -218,11 +250,11 @@ fn hand_over_encoded(sink: &gst::Element, stamp: Stamp, rendition: Rendition) {
 fn hand_over_frames(
     sink: &gst::Element,
     stamp: Stamp,
-    frames: watch::Sender<Option<RawFrame>>,
+    outlets: Outlets,
     events: mpsc::Sender<Event>,
+    stopped: Arc<AtomicBool>,
 ) {
     let mut video: Option<(gst::Caps, gst_video::VideoInfo)> = None;
-    let mut index = frames.borrow().as_ref().map_or(0, |frame| frame.index);
     // Here and not from the bus: a shut gate keeps the other sink from its end.
     let ended = events.clone();
     let callbacks = gst_app::AppSinkCallbacks::builder().eos(move |_| {
@@ -237,13 +269,16 @@ fn hand_over_frames(
             video = Some((caps.to_owned(), info));
         }
         let (Some((_, info)), Some(buffer)) = (&video, sample.buffer_owned()) else { return };
-        index += 1;
-        frames.send_replace(Some(RawFrame {
-            index,
-            captured_at: time,
-            info: info.clone(),
-            buffer,
-        }));
+        let index = outlets.pictures.fetch_add(1, Ordering::Relaxed) + 1;
+        let frame = RawFrame { index, captured_at: time, info: info.clone(), buffer };
+        // Asked under the channel's lock: what was let out before `stop` is overwritten there.
+        outlets.frames.send_if_modified(|newest| {
+            let flows = !stopped.load(Ordering::Relaxed);
+            if flows {
+                *newest = Some(frame);
+            }
+            flows
+        });
     });
 }
 
