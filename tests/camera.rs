@@ -1,14 +1,17 @@
 //! Cameras with real elements: what flows, what stops, and what is said.
 #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
+use gstreamer_app as gst_app;
 use gstreamer_rtsp_server as gst_rtsp_server;
 use gstreamer_rtsp_server::prelude::*;
-use signpost::camera::{Camera, Encoder, RawFrame, Settings, Started, Status};
+use signpost::camera::{Attachment, Camera, Encoder, RawFrame, Settings, Started, Status};
 use signpost::clock::Clock;
 use signpost::config;
 use tokio::sync::watch;
@@ -34,8 +37,13 @@ fn start(source: config::Source, demo_clip: Option<&Path>) -> (Started, watch::S
 }
 
 async fn next(frames: &mut watch::Receiver<Option<RawFrame>>) -> RawFrame {
-    tokio::time::timeout(PATIENCE, frames.changed()).await.expect("a frame in time").unwrap();
-    frames.borrow_and_update().clone().unwrap()
+    loop {
+        tokio::time::timeout(PATIENCE, frames.changed()).await.expect("a frame in time").unwrap();
+        // None while the camera restarts.
+        if let Some(frame) = frames.borrow_and_update().clone() {
+            return frame;
+        }
+    }
 }
 
 async fn failure(started: &Started) -> String {
@@ -49,15 +57,22 @@ async fn failure(started: &Started) -> String {
 
 /// Half a second of moving picture.
 fn short_clip(folder: &Path) -> PathBuf {
-    gst::init().unwrap();
     let path = folder.join("short \"clip\".mp4");
-    let pipeline = gst::parse::launch(
+    make(
+        &path,
         "videotestsrc num-buffers=15 ! video/x-raw,format=I420,width=320,height=240,framerate=30/1 \
-         ! x264enc bframes=0 ! mp4mux ! filesink name=out",
-    )
-    .unwrap()
-    .downcast::<gst::Pipeline>()
-    .unwrap();
+         ! x264enc bframes=0 ! mp4mux",
+    );
+    path
+}
+
+/// Writes what `description` gives to a file.
+fn make(path: &Path, description: &str) {
+    gst::init().unwrap();
+    let pipeline = gst::parse::launch(&format!("{description} ! filesink name=out"))
+        .unwrap()
+        .downcast::<gst::Pipeline>()
+        .unwrap();
     pipeline.by_name("out").unwrap().set_property("location", path.to_str().unwrap());
     pipeline.set_state(gst::State::Playing).unwrap();
     let kinds = [gst::MessageType::Eos, gst::MessageType::Error];
@@ -65,32 +80,45 @@ fn short_clip(folder: &Path) -> PathBuf {
         pipeline.bus().unwrap().timed_pop_filtered(gst::ClockTime::from_seconds(30), &kinds);
     assert_eq!(ended.unwrap().type_(), gst::MessageType::Eos);
     pipeline.set_state(gst::State::Null).unwrap();
-    path
 }
 
 /// A viewer that counts what it is given.
-fn viewer() -> gstreamer_app::AppSrc {
-    gstreamer_app::AppSrc::builder().build()
+fn viewer() -> gst_app::AppSrc {
+    gst_app::AppSrc::builder().format(gst::Format::Time).is_live(true).build()
+}
+
+async fn shown(started: &mut Started, attachment: &Attachment, pictures: u64) {
+    let enough = attachment.pushed() + pictures;
+    while attachment.pushed() < enough {
+        next(&mut started.frames).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn encodes_only_while_somebody_looks() {
     let (mut started, stop) = start(config::Source::Test, None);
-    next(&mut started.frames).await;
-    let attachment = started.camera.rendition().attach(&viewer());
-    while attachment.pushed() < 10 {
-        next(&mut started.frames).await;
-    }
+    let rendition = started.camera.rendition().clone();
+    while next(&mut started.frames).await.index < 10 {}
+    assert_eq!(rendition.encoded(), 0, "nobody has looked yet");
+    let attachment = rendition.attach(&viewer());
+    shown(&mut started, &attachment, 10).await;
     drop(attachment);
-    // The picture goes on for recognition.
-    let last = next(&mut started.frames).await.index;
-    while next(&mut started.frames).await.index < last + 10 {}
-    let again = started.camera.rendition().attach(&viewer());
-    while again.pushed() < 10 {
-        next(&mut started.frames).await;
+    // The picture goes on for recognition; what is in the encoder still comes out.
+    let mut tries = 0;
+    loop {
+        let (encoded, last) = (rendition.encoded(), next(&mut started.frames).await.index);
+        while next(&mut started.frames).await.index < last + 10 {}
+        if rendition.encoded() == encoded {
+            break;
+        }
+        tries += 1;
+        assert!(tries < 20, "it goes on encoding for nobody");
     }
+    let again = rendition.attach(&viewer());
+    shown(&mut started, &again, 10).await;
     drop(stop);
     started.owner.await.unwrap();
+    assert_eq!(*started.camera.status().borrow(), Status::Stopped);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,6 +139,40 @@ async fn a_clip_loops_and_its_time_only_rises() {
     // In real time: 60 pictures at 30 fps, less what a loop may cut off.
     assert!(last - first.captured_at > gst::ClockTime::from_mseconds(1700));
     drop(stop);
+    started.owner.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn encoded_pictures_of_a_looping_clip_have_the_time_of_their_frames() {
+    let folder = tempfile::tempdir().unwrap();
+    let clip = short_clip(folder.path());
+    let (mut started, stop) = start(config::Source::File(clip), None);
+    let appsrc = viewer();
+    let sink = gst_app::AppSink::builder().sync(false).build();
+    let pipeline = gst::Pipeline::new();
+    pipeline.add_many([appsrc.upcast_ref(), sink.upcast_ref::<gst::Element>()]).unwrap();
+    appsrc.link(&sink).unwrap();
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let attachment = started.camera.rendition().attach(&appsrc);
+    let received = tokio::task::spawn_blocking(move || {
+        let patience = gst::ClockTime::from_seconds(30);
+        let picture = |_| sink.try_pull_sample(patience).expect("a picture in time");
+        let pictures: Vec<gst::Sample> = (0..60).map(picture).collect();
+        let time = |sample: &gst::Sample| sample.buffer().unwrap().pts().unwrap();
+        pictures.iter().map(time).collect::<Vec<_>>()
+    });
+    let mut captured = BTreeSet::new();
+    while !received.is_finished() {
+        captured.insert(next(&mut started.frames).await.captured_at);
+    }
+    let encoded = received.await.unwrap();
+    assert!(encoded.is_sorted_by(|before, after| before < after), "{encoded:?}");
+    // 60 pictures at 30 fps, less what a loop may cut off: four times round.
+    assert!(encoded[59] - encoded[0] > gst::ClockTime::from_mseconds(1700));
+    let known = encoded.iter().filter(|time| captured.contains(time)).count();
+    assert!(known >= 30, "{known} of {encoded:?} are among {captured:?}");
+    pipeline.set_state(gst::State::Null).unwrap();
+    drop((attachment, stop));
     started.owner.await.unwrap();
 }
 
@@ -147,37 +209,146 @@ async fn a_file_that_is_no_video_says_so() {
     std::fs::write(&path, "buy milk\n".repeat(100)).unwrap();
     let (started, _stop) = start(config::Source::File(path), None);
     let why = failure(&started).await;
-    assert!(why.contains("is it a video file"), "{why}");
+    assert!(why.contains("is it a whole video file"), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clip_that_is_cut_off_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let clip = short_clip(folder.path());
+    let whole = std::fs::read(&clip).unwrap();
+    std::fs::write(&clip, &whole[..whole.len() / 2]).unwrap();
+    let (started, _stop) = start(config::Source::File(clip), None);
+    let why = failure(&started).await;
+    assert!(why.contains("is it a whole video file"), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clip_of_sound_alone_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("song.wav");
+    make(&path, "audiotestsrc num-buffers=50 ! wavenc");
+    let (started, _stop) = start(config::Source::File(path), None);
+    let why = failure(&started).await;
+    assert!(why.contains("is it a whole video file"), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_photograph_is_no_clip() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("photograph.jpg");
+    make(&path, "videotestsrc num-buffers=1 ! video/x-raw,width=320,height=240 ! jpegenc");
+    let (started, _stop) = start(config::Source::File(path), None);
+    let why = failure(&started).await;
+    assert!(why.contains("only a file that can be wound back is looped"), "{why}");
+}
+
+/// A network camera, as far as this program can tell.
+struct NetworkCamera {
+    server: gst_rtsp_server::RTSPServer,
+    main_loop: gst::glib::MainLoop,
+    thread: std::thread::JoinHandle<()>,
+    /// Lets no picture through while its property `drop` is set.
+    tap: mpsc::Receiver<gst::Element>,
+}
+
+impl NetworkCamera {
+    /// On this port of loopback; 0 is a free one.
+    fn switch_on(port: i32) -> Self {
+        gst::init().unwrap();
+        let server = gst_rtsp_server::RTSPServer::new();
+        server.set_address("127.0.0.1");
+        server.set_service(&port.to_string());
+        let factory = gst_rtsp_server::RTSPMediaFactory::new();
+        factory.set_launch(
+            "( videotestsrc is-live=true ! video/x-raw,width=640,height=480,framerate=25/1 \
+             ! x264enc tune=zerolatency key-int-max=25 ! valve name=tap ! rtph264pay name=pay0 pt=96 )",
+        );
+        let (post, tap) = mpsc::channel();
+        factory.connect_media_configure(move |_, media| {
+            let media = media.element().downcast::<gst::Bin>().unwrap();
+            let _ = post.send(media.by_name("tap").unwrap());
+        });
+        server.mount_points().unwrap().add_factory("/camera", factory);
+        let context = gst::glib::MainContext::new();
+        let _id = server.attach(Some(&context)).unwrap();
+        let main_loop = gst::glib::MainLoop::new(Some(&context), false);
+        let serving = main_loop.clone();
+        let thread = std::thread::spawn(move || serving.run());
+        // A wish to quit is lost on a loop that does not run yet.
+        while !main_loop.is_running() {
+            std::thread::yield_now();
+        }
+        Self { server, main_loop, thread, tap }
+    }
+
+    fn port(&self) -> i32 {
+        self.server.bound_port()
+    }
+
+    fn switch_off(self) {
+        let close = |_: &_, _: &_| gst_rtsp_server::RTSPFilterResult::Remove;
+        self.server.client_filter(Some(&mut { close }));
+        self.main_loop.quit();
+        self.thread.join().unwrap();
+    }
+}
+
+fn at(port: i32) -> config::Source {
+    config::Source::Rtsp(format!("rtsp://127.0.0.1:{port}/camera"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_network_camera_is_shown() {
-    gst::init().unwrap();
-    let server = gst_rtsp_server::RTSPServer::new();
-    server.set_address("127.0.0.1");
-    server.set_service("0");
-    let factory = gst_rtsp_server::RTSPMediaFactory::new();
-    factory.set_launch(
-        "( videotestsrc is-live=true ! video/x-raw,width=640,height=480,framerate=25/1 \
-         ! x264enc tune=zerolatency key-int-max=25 ! rtph264pay name=pay0 pt=96 )",
-    );
-    server.mount_points().unwrap().add_factory("/camera", factory);
-    let context = gst::glib::MainContext::new();
-    let _id = server.attach(Some(&context)).unwrap();
-    let main_loop = gst::glib::MainLoop::new(Some(&context), false);
-    let serving = main_loop.clone();
-    let thread = std::thread::spawn(move || serving.run());
-
-    let url = format!("rtsp://127.0.0.1:{}/camera", server.bound_port());
-    let (mut started, stop) = start(config::Source::Rtsp(url), None);
+    let network = NetworkCamera::switch_on(0);
+    let (mut started, stop) = start(at(network.port()), None);
     let frame = next(&mut started.frames).await;
     assert_eq!((frame.info.width(), frame.info.height()), (640, 480));
     let attachment = started.camera.rendition().attach(&viewer());
-    while attachment.pushed() < 10 {
-        next(&mut started.frames).await;
-    }
+    shown(&mut started, &attachment, 10).await;
     drop(stop);
     started.owner.await.unwrap();
-    main_loop.quit();
-    thread.join().unwrap();
+    network.switch_off();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_that_comes_late_and_again_is_shown_to_who_waits() {
+    // A port that was free a moment ago.
+    let network = NetworkCamera::switch_on(0);
+    let port = network.port();
+    network.switch_off();
+    let (mut started, stop) = start(at(port), None);
+    let attachment = started.camera.rendition().attach(&viewer());
+    let why = failure(&started).await;
+    assert!(why.contains("is it switched on"), "{why}");
+
+    let network = NetworkCamera::switch_on(port);
+    shown(&mut started, &attachment, 10).await;
+    let before = next(&mut started.frames).await;
+    network.switch_off();
+    failure(&started).await;
+    assert!(started.frames.borrow().is_none(), "no picture of the past");
+
+    let network = NetworkCamera::switch_on(port);
+    let after = next(&mut started.frames).await;
+    assert!(after.index > before.index && after.captured_at > before.captured_at);
+    shown(&mut started, &attachment, 10).await;
+    drop(stop);
+    started.owner.await.unwrap();
+    network.switch_off();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_that_falls_silent_is_started_again() {
+    let network = NetworkCamera::switch_on(0);
+    let (mut started, stop) = start(at(network.port()), None);
+    let before = next(&mut started.frames).await;
+    network.tap.recv().unwrap().set_property("drop", true);
+    let why = failure(&started).await;
+    assert!(why.contains("no picture within 5 s; is it switched on"), "{why}");
+    // The server makes a new pipeline for whoever comes next.
+    assert!(next(&mut started.frames).await.index > before.index);
+    drop(stop);
+    started.owner.await.unwrap();
+    network.switch_off();
 }
