@@ -6,6 +6,7 @@ pub mod check;
 pub mod clip;
 pub mod exit;
 pub mod log;
+mod owners;
 pub mod password;
 pub mod read;
 pub mod run;

@@ -6,10 +6,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{broadcast, watch};
-use tokio::task::JoinHandle;
 
 use super::RunArgs;
 use super::exit::{Exit, Failure, OrExit as _};
+use super::owners::Owners;
 use crate::camera::{self, Camera, Encoder};
 use crate::clock::Clock;
 use crate::config::{self, Config};
@@ -29,7 +29,7 @@ const HANDS: usize = crate::cascade::MAX_HANDS;
 /// Serves until a signal says stop.
 ///
 /// # Errors
-/// What keeps the program from starting, with its exit code.
+/// What keeps the program from starting, or an owner that ended unasked, with its exit code.
 pub fn run(args: &RunArgs, config: Config) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -76,47 +76,53 @@ async fn serve(args: &RunArgs, config: Config) -> Result<(), Failure> {
         clock.clone(),
     );
     let viewers = sessions.clone();
-    let owners = http::Owners {
+    let mut owners = Owners::default();
+    for (camera, started) in cameras.iter().zip(started) {
+        owners.watch(format!("camera {}", camera.name()), Exit::Camera, started.owner);
+    }
+    owners.watch("recognition", Exit::Model, joined(recognition.thread));
+    owners.watch("the sessions' owner", Exit::Camera, ended(sessions.status()));
+    let handles = http::Owners {
         cameras,
         sessions,
         recognition: recognition.status.clone(),
         predictions: predictions.subscribe(),
         clock,
     };
-    let app = App::new(config.clone(), access, owners, &device_name());
+    let app = App::new(config.clone(), access, handles, &device_name());
     announce(&listeners.announcement()).or_exit(Exit::Configuration)?;
     let server = tokio::spawn(http::serve(listeners, http::router(app), stopped));
+    owners.watch("the HTTP server", Exit::Camera, server);
 
-    signals.wait().await;
+    let outcome = tokio::select! {
+        () = signals.wait() => Ok(()),
+        failure = owners.first_end() => Err(failure),
+    };
     drop(stop);
-    viewers.stop().await;
-    let owners = started.into_iter().map(|started| started.owner).collect();
-    let thread = tokio::task::spawn_blocking(move || recognition.thread.join());
     tokio::select! {
-        () = shut_down(server, owners, thread) => log::info!("stopped"),
+        () = shut_down(viewers, owners) => log::info!("stopped"),
         () = tokio::time::sleep(SHUTDOWN) => log::error!("not everything stopped in {SHUTDOWN:?}"),
         () = signals.wait() => log::warn!("stopped at once by a second signal"),
     }
-    Ok(())
+    outcome
 }
 
-/// Waits for every owner, each failure logged.
-async fn shut_down(
-    server: JoinHandle<()>,
-    owners: Vec<JoinHandle<()>>,
-    recognition: JoinHandle<std::thread::Result<()>>,
-) {
-    if let Err(error) = server.await {
-        log::error!("the HTTP server did not end well: {error}");
-    }
-    for owner in owners {
-        if let Err(error) = owner.await {
-            log::error!("a camera did not end well: {error}");
-        }
-    }
-    if !matches!(recognition.await, Ok(Ok(()))) {
-        log::error!("recognition did not end well");
-    }
+/// Ends the viewers and waits for every owner.
+async fn shut_down(viewers: Sessions, owners: Owners) {
+    viewers.stop().await;
+    owners.all_ended().await;
+}
+
+/// Resolves when a thread has ended.
+async fn joined(thread: std::thread::JoinHandle<()>) -> Result<(), &'static str> {
+    let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+    if matches!(joined, Ok(Ok(()))) { Ok(()) } else { Err("it panicked") }
+}
+
+/// Resolves when nobody publishes a state any more.
+async fn ended<T>(mut state: watch::Receiver<T>) -> Result<(), &'static str> {
+    while state.changed().await.is_ok() {}
+    Ok(())
 }
 
 /// Every configured camera with the encoder found by probing and the demo clip.
