@@ -18,20 +18,10 @@ use std::ptr;
 use std::sync::Arc;
 
 use libloading::Library;
-use sha2::{Digest, Sha256};
 
+use super::pin;
+use super::status::{Status, check};
 use super::{Element, Interpreter, RuntimeError, TensorSpec, check_lengths};
-
-/// sha256 of `ai_edge_litert/libLiteRt.so` in the PyPI wheel ai-edge-litert 2.1.6.
-#[cfg(target_arch = "x86_64")]
-const LIBRARY_SHA256: Option<&str> =
-    Some("d46eca60880d6e28c1992d136459f06ab642e30eb423bdc14d56e928f398ce19");
-/// The same for 64-bit ARM (Raspberry Pi 3 to 5 with a 64-bit system).
-#[cfg(target_arch = "aarch64")]
-const LIBRARY_SHA256: Option<&str> =
-    Some("c3e365e05249ea97d8dd6d0590df7f9bc817ff61e9610a355ff3937b72864d11");
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-const LIBRARY_SHA256: Option<&str> = None;
 
 /// `LiteRtEnvOptionTag` values of 2.1.6.
 const TAG_AUTO_REGISTER_ACCELERATORS: c_int = 24;
@@ -54,7 +44,6 @@ const SELF_TEST_MODEL: &[u8] = include_bytes!("selftest.tflite");
 const SELF_TEST_INPUT: [f32; 4] = [1.0, 2.0, -3.0, 0.5];
 const SELF_TEST_OUTPUT: [f32; 3] = [-1.5, 0.0, -61.75];
 
-type Status = c_int;
 type Ptr = *mut c_void;
 type Destroy = unsafe extern "C" fn(Ptr);
 type Create2<A, B> = unsafe extern "C" fn(A, B, *mut Ptr) -> Status;
@@ -154,15 +143,12 @@ impl LiteRt {
     /// # Errors
     /// Every variant of [`RuntimeError`] but `Tensor` and `Arguments`.
     pub fn open(path: &Path) -> Result<Self, RuntimeError> {
-        let refuse = |reason: String| RuntimeError::Open { path: path.to_owned(), reason };
-        let expected = LIBRARY_SHA256.ok_or(RuntimeError::Processor(std::env::consts::ARCH))?;
-        let bytes = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
-        let found = format!("{:x}", Sha256::digest(&bytes));
-        if found != expected {
-            return Err(RuntimeError::Pin { path: path.to_owned(), found, expected });
-        }
+        pin::check(path)?;
         // SAFETY: the file is the pinned build, whose initialisers only fill its own tables.
-        let library = unsafe { Library::new(path) }.map_err(|error| refuse(error.to_string()))?;
+        let library = unsafe { Library::new(path) }.map_err(|error| RuntimeError::Open {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        })?;
         let library = ManuallyDrop::new(library);
         let functions = Functions::find(&library, path)?;
         let runtime = Self { functions: Arc::new(functions) };
@@ -374,7 +360,8 @@ impl Loader<'_> {
         let mut name = ptr::null();
         // SAFETY: a tensor of the live model and a place for the result.
         self.check(step, unsafe { (self.functions.tensor_name)(tensor, &mut name) })?;
-        let name = text(name);
+        // SAFETY: what the library just gave for a tensor of the live model.
+        let name = unsafe { text(name) };
         let mut kind = TensorType::default();
         // SAFETY: a tensor of the live model and a place of the header's layout.
         self.check(step, unsafe { (self.functions.tensor_type)(tensor, &mut kind) })?;
@@ -490,38 +477,14 @@ unsafe extern "C" fn free_payload(payload: Ptr) {
     drop(unsafe { CString::from_raw(payload.cast()) });
 }
 
-/// Turns a status into an error that says what was being done.
-fn check(model: &str, step: &'static str, status: Status) -> Result<(), RuntimeError> {
-    if status == 0 {
-        return Ok(());
-    }
-    let reason = format!("{} (LiteRT status {status})", words(status));
-    Err(RuntimeError::Call { model: model.to_owned(), step, reason })
-}
-
-/// `LiteRtStatus` of 2.1.6 in words; the library exports no function that gives them.
-fn words(status: Status) -> &'static str {
-    match status {
-        1 => "an argument is not valid",
-        2 => "out of memory",
-        3 => "the runtime failed",
-        4 => "an input is missing",
-        5 => "something in it is not supported",
-        6 => "something in it was not found",
-        8 | 4000..=4002 => "it is of another version",
-        500 => "the file cannot be read",
-        501 => "it is no TensorFlow Lite model, or a damaged one",
-        504 => "it cannot be prepared",
-        1000..=1003 => "its graph is not sound",
-        _ => "the runtime refused",
-    }
-}
-
 /// Copies a text of the library; empty if it gave none or one that is not UTF-8.
-fn text(start: *const c_char) -> String {
+///
+/// # Safety
+/// `start` is null, or points to bytes that end in a zero and are alive during this call.
+unsafe fn text(start: *const c_char) -> String {
     if start.is_null() {
         return String::new();
     }
-    // SAFETY: the library's texts end in a zero byte and are alive during this call.
+    // SAFETY: not null, and the rest is the caller's promise.
     unsafe { CStr::from_ptr(start) }.to_str().unwrap_or_default().to_owned()
 }

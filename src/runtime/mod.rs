@@ -6,7 +6,9 @@
 use std::path::PathBuf;
 
 pub mod litert;
+mod pin;
 pub mod scripted;
+mod status;
 
 pub use litert::LiteRt;
 pub use scripted::Scripted;
