@@ -1,6 +1,6 @@
 //! signpost: firmware of an edge camera that shows its picture and reads it.
 //!
-//! Three flows, each told by the modules in the order of their names below:
+//! Three flows; the modules are listed below in the order in which they are read:
 //!
 //! A. A frame becomes a caption: `pipelines/*.launch` -> [`camera`] -> raw
 //!    frames -> [`cascade`] -> [`recognition`] (window, interpreter, stabiliser)
@@ -13,14 +13,24 @@
 //! C. A key becomes an effect: `signpost.toml` or environment -> [`config`]
 //!    (parsed, validated) -> the one owner that uses it.
 
-pub mod camera;
-pub mod cascade;
-pub mod cli;
+// In reading order, which blank lines keep from being sorted.
 pub mod clock;
-pub mod config;
 pub mod errors;
-pub mod http;
-pub mod model;
-pub mod recognition;
+
+pub mod config;
+
+pub mod camera;
+
 pub mod runtime;
+
+pub mod model;
+
+pub mod cascade;
+
+pub mod recognition;
+
 pub mod sessions;
+
+pub mod http;
+
+pub mod cli;
