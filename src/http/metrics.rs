@@ -8,7 +8,7 @@ use axum::response::IntoResponse;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::App;
-use super::status::Status;
+use super::status::{CameraStatus, Status};
 
 /// The one route.
 pub fn routes() -> OpenApiRouter<App> {
@@ -31,11 +31,7 @@ fn text(status: &Status, refused: u64) -> String {
     page.gauge("signpost_uptime_seconds", "Time since the start.", status.uptime_s as f64);
     let degraded = status.degraded.len() as f64;
     page.gauge("signpost_degraded", "Reasons why not everything works.", degraded);
-    page.family("signpost_camera_live", "gauge", "Whether the camera gives pictures.");
-    for camera in &status.cameras {
-        let live = f64::from(u8::from(camera.state == "live"));
-        page.sample("signpost_camera_live", &[("camera", &camera.name)], live);
-    }
+    cameras(&mut page, &status.cameras);
     let recognition = &status.recognition;
     page.gauge("signpost_results_per_second", "Mean of five seconds.", recognition.results_per_s);
     let sessions = &status.sessions;
@@ -60,6 +56,22 @@ fn text(status: &Status, refused: u64) -> String {
         page.sample(&name, &[], count as f64);
     }
     page.text
+}
+
+fn cameras(page: &mut Page, cameras: &[CameraStatus]) {
+    let mut family = |name: &str, kind: &str, help: &str, value: fn(&CameraStatus) -> u64| {
+        page.family(name, kind, help);
+        for camera in cameras {
+            page.sample(name, &[("camera", &camera.name)], value(camera) as f64);
+        }
+    };
+    let live = |camera: &CameraStatus| u64::from(camera.state == "live");
+    family("signpost_camera_live", "gauge", "Whether the camera gives pictures.", live);
+    let (encoded, dropped) = ("signpost_pictures_encoded_total", "signpost_pictures_dropped_total");
+    family(encoded, "counter", "Pictures encoded.", |camera| camera.encoded);
+    family(dropped, "counter", "Pictures that slow viewers missed.", |camera| {
+        camera.viewers_dropped
+    });
 }
 
 #[derive(Default)]

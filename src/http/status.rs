@@ -40,6 +40,10 @@ pub struct CameraStatus {
     /// Why it failed and what to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Pictures encoded since the start.
+    pub encoded: u64,
+    /// Pictures since the start that viewers missed because their queue was full.
+    pub viewers_dropped: u64,
     /// What it shows, present while it is live.
     #[serde(flatten)]
     pub live: Option<LiveStatus>,
@@ -170,7 +174,8 @@ fn camera(camera: &Camera) -> CameraStatus {
         height: live.height,
         framerate: live.framerate,
     });
-    CameraStatus { name: camera.name().to_owned(), state, reason, live }
+    let (encoded, viewers_dropped) = (camera.rendition().encoded(), camera.rendition().dropped());
+    CameraStatus { name: camera.name().to_owned(), state, reason, encoded, viewers_dropped, live }
 }
 
 #[cfg(test)]
