@@ -1,11 +1,10 @@
 //! The time of capture, drawn into the test picture as a bar code.
 //!
 //! A viewer on the same machine reads it from the picture and knows how old the
-//! picture is. The code stands in the picture's top row of squares: the picture
-//! is 40 squares wide, the code takes squares 4 to 35 of the second row, black
-//! for 0 and white for 1, most significant bit first: 24 bits of UNIX time in
-//! milliseconds (modulo 2^24), then 8 bits of check: the sum of the three bytes,
-//! exclusive-or 0x5a.
+//! picture is. The picture is 40 squares wide; the code takes squares 4 to 35 (from
+//! 0) of the second row from the top, black for 0 and white for 1,
+//! most significant bit first: 24 bits of UNIX time in milliseconds (modulo 2^24),
+//! then 8 bits of check: the sum of the three bytes, exclusive-or 0x5a.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

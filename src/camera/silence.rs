@@ -1,4 +1,7 @@
 //! When a camera counts as silent: a driver or a network can stop without an error.
+//!
+//! So can a clip that is broken: on a busy machine a decodebin (GStreamer 1.22) was
+//! seen to stop for good without passing its demuxer's error on.
 
 use std::time::Duration;
 

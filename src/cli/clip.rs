@@ -23,10 +23,10 @@ const MAX_WAITING: u32 = 8;
 const MAX_SILENCE: Duration = Duration::from_secs(10);
 /// How often the bus is looked at while no frame comes.
 const POLL: gst::ClockTime = gst::ClockTime::from_mseconds(100);
-/// A clip may end this much before its container says, or five hundredths of its length:
+/// A clip may end this much before its container says, or one part in so many of its length:
 /// sound is often longer than the picture.
 const SHORTER: Duration = Duration::from_millis(500);
-const SHORTER_PARTS: u32 = 20;
+const SHORTER_ONE_IN: u32 = 20;
 
 /// Why a clip cannot be read, or not to its end.
 #[derive(Debug, thiserror::Error)]
@@ -215,7 +215,7 @@ impl Clip {
         if self.frames == 0 {
             return Err(self.ended_by("it ends without a frame".to_owned()));
         }
-        let slack = SHORTER.max(self.longest / SHORTER_PARTS);
+        let slack = SHORTER.max(self.longest / SHORTER_ONE_IN);
         match self.last + slack < self.longest {
             true => {
                 Err(self.ended_by(format!("it should last {:.1} s", self.longest.as_secs_f64())))
