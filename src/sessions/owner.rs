@@ -1,6 +1,6 @@
 //! The one task that owns the session table and every viewer.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use gstreamer_webrtc::WebRTCPeerConnectionState as Peer;
@@ -185,6 +185,8 @@ impl Owner {
     }
 
     fn admit(&mut self, offer: &Checked, wish: Wish) -> Result<(ConnectionId, Live), OfferError> {
+        // A page that gave up waiting offers again at once, and its place must be free by then.
+        self.give_up_unheard();
         let no_ids = |_| OfferError::Unavailable("the kernel gives no random bytes");
         let fresh = SessionId::random().map_err(no_ids)?;
         let connection = ConnectionId::random().map_err(no_ids)?;
@@ -334,7 +336,18 @@ impl Owner {
         }
     }
 
+    /// Ends the connections whose peer no longer waits for the answer.
+    fn give_up_unheard(&mut self) {
+        let unheard = |live: &Live| live.reply.as_ref().is_some_and(oneshot::Sender::is_closed);
+        let gone: Vec<ConnectionId> =
+            self.live.iter().filter(|(_, live)| unheard(live)).map(|(id, _)| *id).collect();
+        let now = self.now();
+        let todo = gone.into_iter().flat_map(|id| self.table.on(id, Life::Close, now)).collect();
+        self.act(todo);
+    }
+
     fn on_tick(&mut self) {
+        self.give_up_unheard();
         let now = self.now();
         let mut todo = self.table.on_all(Life::Tick, now);
         for (id, live) in &mut self.live {
@@ -349,9 +362,10 @@ impl Owner {
     }
 
     fn act(&mut self, todo: Todo) {
-        for (id, action) in todo {
+        let mut todo = VecDeque::from(todo);
+        while let Some((id, action)) = todo.pop_front() {
             match action {
-                Action::Reply => self.reply(id),
+                Action::Reply => todo.extend(self.reply(id)),
                 Action::Show => {
                     if let Some(viewer) = self.live.get_mut(&id).and_then(|l| l.viewer.as_mut()) {
                         viewer.show();
@@ -363,9 +377,10 @@ impl Owner {
         }
     }
 
-    fn reply(&mut self, id: ConnectionId) {
-        let Some(live) = self.live.get_mut(&id) else { return };
-        let Some(reply) = live.reply.take() else { return };
+    /// Sends the answer; a connection whose peer has gone away meanwhile ends.
+    fn reply(&mut self, id: ConnectionId) -> Todo {
+        let Some(live) = self.live.get_mut(&id) else { return Todo::new() };
+        let Some(reply) = live.reply.take() else { return Todo::new() };
         let answer = match live.answer.take() {
             Some(Ok(sdp)) => Ok(Answer { sdp, session: live.session, connection: id }),
             Some(Err(error)) => Err(OfferError::Viewer(error)),
@@ -375,8 +390,10 @@ impl Owner {
             Ok(_) => self.status.answered += 1,
             Err(_) => self.status.failed += 1,
         }
-        // A peer that went away meanwhile is ended by its deadline.
-        let _ = reply.send(answer);
+        match reply.send(answer) {
+            Ok(()) => Todo::new(),
+            Err(_) => self.table.on(id, Life::Close, self.now()),
+        }
     }
 
     fn tear_down(&mut self, id: ConnectionId) {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use gstreamer as gst;
@@ -175,6 +176,32 @@ async fn a_peer_that_never_connects_gives_its_place_back() {
     let mut status = inside.sessions.status();
     let free = status.wait_for(|status| status.viewers == 0 && status.connections == 0);
     tokio::time::timeout(PATIENCE, free).await.expect("a free place in time").unwrap();
+    inside.end().await;
+}
+
+/// Longer than any test: only something else frees a place in time.
+const NEVER: Duration = Duration::from_secs(3600);
+
+/// Makes an offer and goes away before there is an answer.
+async fn offer_and_leave(inside: &Inside, sdp: String) {
+    let mut offered = Box::pin(answer(inside, sdp));
+    let polled = std::future::poll_fn(|context| Poll::Ready(offered.as_mut().poll(context)));
+    assert!(polled.await.is_pending());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_left_before_its_answer_holds_no_place() {
+    let inside = start(NEVER);
+    let (hasty, next) = (Peer::new(), Peer::new());
+    let sdp = hasty.offer();
+    for _ in 0..2 {
+        offer_and_leave(&inside, sdp.clone()).await;
+    }
+    // With one place, whoever comes next would meet the ghosts.
+    answer(&inside, next.offer()).await.expect("the place is free");
+    let mut status = inside.sessions.status();
+    let one = status.wait_for(|status| status.connections == 1);
+    tokio::time::timeout(PATIENCE, one).await.expect("the ghosts gone in time").unwrap();
     inside.end().await;
 }
 
