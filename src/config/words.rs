@@ -1,6 +1,6 @@
 //! How single values are written: addresses, origins, servers, ports.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
@@ -33,16 +33,21 @@ pub fn host(text: &str) -> Option<String> {
 pub fn origin(text: &str) -> Option<String> {
     let lower = text.to_ascii_lowercase();
     let rest = lower.strip_prefix("http://").or_else(|| lower.strip_prefix("https://"))?;
-    let (name, port) = match rest.rsplit_once(':') {
+    is_place(rest).then_some(lower)
+}
+
+/// Whether `text` is `HOST[:PORT]`, an IPv6 address in brackets.
+fn is_place(text: &str) -> bool {
+    let (name, port) = match text.rsplit_once(':') {
         Some((name, port)) if !port.ends_with(']') => (name, port),
-        _ => (rest, "1"),
+        _ => (text, "1"),
     };
     let in_brackets = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
     let named = match in_brackets {
-        Some(address) => address.parse::<IpAddr>().is_ok(),
-        None => !name.contains(':') && host(name).is_some(),
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => !name.contains([':', '[', ']']) && host(name).is_some(),
     };
-    (named && port.parse::<u16>().is_ok_and(|port| port > 0)).then_some(lower)
+    named && port.parse::<u16>().is_ok_and(|port| port > 0)
 }
 
 /// A path that is not empty.
@@ -103,16 +108,22 @@ pub fn ice_server(value: &Value) -> Option<IceServer> {
         Value::Table(_) => value.clone().try_into().ok()?,
         _ => return None,
     };
-    let known = |url: &String| {
-        let (scheme, rest) = url.split_once(':')?;
-        let plain = rest.chars().all(|c| c.is_ascii_graphic() && !"/@\"<>".contains(c));
-        (["stun", "stuns", "turn", "turns"].contains(&scheme) && plain && !rest.is_empty())
-            .then_some(())
-    };
-    let valid =
-        (1..=4).contains(&server.urls.len()) && server.urls.iter().all(|url| known(url).is_some());
-    let complete = !relays(&server) || (server.username.is_some() && server.credential.is_some());
+    let valid = (1..=4).contains(&server.urls.len()) && server.urls.iter().all(|url| is_ice(url));
+    let given = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
+    let complete = !relays(&server) || (given(&server.username) && given(&server.credential));
     (valid && complete).then_some(server)
+}
+
+/// Whether `url` is an address of RFC 7064 (STUN) or RFC 7065 (TURN).
+fn is_ice(url: &str) -> bool {
+    let Some((scheme, rest)) = url.split_once(':') else { return false };
+    let (place, query) = rest.split_once('?').map_or((rest, None), |(p, q)| (p, Some(q)));
+    let known = match scheme {
+        "stun" | "stuns" => query.is_none(),
+        "turn" | "turns" => matches!(query, None | Some("transport=udp" | "transport=tcp")),
+        _ => false,
+    };
+    known && is_place(place)
 }
 
 /// Whether a server can relay.

@@ -22,6 +22,8 @@ pub(super) fn configure(webrtc: &gstreamer::Element, ice: &config::Ice) -> Resul
         webrtc.set_property("ice-transport-policy", relay);
     }
     let urls = ice.servers.iter().flat_map(|server| server.urls.iter().map(move |u| (u, server)));
+    // libnice knows no STUN over TLS; browsers are told of it all the same.
+    let urls = urls.filter(|(url, _)| !url.starts_with("stuns:"));
     for (url, server) in urls {
         match agent_uri(url, server) {
             // webrtcbin asks one STUN server; the last one named wins.
@@ -47,7 +49,6 @@ fn agent_uri(url: &str, server: &config::IceServer) -> Option<String> {
     };
     let query = query.map(|query| format!("?{query}")).unwrap_or_default();
     match scheme {
-        // webrtcbin knows no STUN over TLS.
         "stun" => Some(format!("stun://{place}{port}")),
         "turn" | "turns" => {
             let user = escape(server.username.as_deref().unwrap_or_default());
@@ -73,6 +74,12 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+    use std::path::Path;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -91,5 +98,44 @@ mod tests {
         assert_eq!(uri("turns:turn.lan"), Some(turns.into()));
         assert_eq!(uri("stun:[2001:db8::1]"), Some("stun://[2001:db8::1]:3478".into()));
         assert_eq!(uri("http://turn.lan"), None);
+    }
+
+    /// The server of `[ice]`, if the configuration takes it.
+    fn configured(url: &str, username: &str, credential: &str) -> Option<config::Ice> {
+        let quoted = |text: &str| toml::Value::from(text).to_string();
+        let (url, username, credential) = (quoted(url), quoted(username), quoted(credential));
+        let text = format!(
+            "[ice]\nservers = [{{ urls = [{url}], username = {username}, credential = {credential} }}]"
+        );
+        let file = config::Layer::File { name: "signpost.toml".into(), text };
+        config::read(&[file], Path::new("/state")).ok().map(|config| config.ice)
+    }
+
+    proptest! {
+        #[test]
+        fn every_server_that_the_configuration_takes_can_be_used(
+            scheme in "stuns?|turns?",
+            place in "[a-z0-9.-]{1,12}|\\[[0-9a-f:]{2,9}\\]|[!-~]{1,9}",
+            port in "|:[0-9]{1,5}",
+            query in "|\\?transport=(udp|tcp|tls)|\\?[a-z=]{0,5}",
+            username in "[ -~]{0,9}",
+            credential in "\\PC{0,9}",
+        ) {
+            gstreamer::init().unwrap();
+            let url = format!("{scheme}:{place}{port}{query}");
+            let Some(ice) = configured(&url, &username, &credential) else { return Ok(()) };
+            let webrtc = gstreamer::ElementFactory::make("webrtcbin").build().unwrap();
+            prop_assert!(configure(&webrtc, &ice).is_ok(), "{url}");
+            let stun = webrtc.property::<Option<String>>("stun-server");
+            prop_assert_eq!(stun.is_some(), scheme == "stun", "{}", url);
+        }
+    }
+
+    #[test]
+    fn stun_over_tls_is_left_to_browsers() {
+        gstreamer::init().unwrap();
+        let ice = configured("stuns:stun.lan", "", "").unwrap();
+        let webrtc = gstreamer::ElementFactory::make("webrtcbin").build().unwrap();
+        assert!(configure(&webrtc, &ice).is_ok());
     }
 }
