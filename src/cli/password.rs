@@ -17,7 +17,10 @@ pub fn set(config: &Config) -> Result<(), Failure> {
     let hash = password::hash(&password).or_exit(Exit::Usage)?;
     let file = &config.access.password_file;
     password::write(file, &hash).or_exit(Exit::Configuration)?;
-    println!("the password is set in {}; it counts from the next login on", file.display());
+    println!(
+        "the password is set in {}; a running signpost ends all earlier logins",
+        file.display()
+    );
     Ok(())
 }
 

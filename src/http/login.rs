@@ -1,16 +1,24 @@
 //! Logging in and out.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use tokio::time::MissedTickBehavior;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::access::{COOKIE_NAME, Entry};
+use super::access::{Access, COOKIE_NAME, Entry};
 use super::{App, Ends, Problem};
+use crate::sessions::Sessions;
+
+/// A new password, and the end of a login, ends sessions after so long.
+const LOGINS_EVERY: Duration = Duration::from_secs(1);
 
 /// The two routes.
 pub fn routes() -> OpenApiRouter<App> {
@@ -77,12 +85,32 @@ struct LogoutAnswer {
     status: &'static str,
 }
 
-/// Ends the login that the request shows.
+/// Ends the login that the request shows, and what is watched with it.
 #[utoipa::path(post, path = "/api/v1/logout", tag = "login",
     responses((status = 200, description = "logged out", body = LogoutAnswer)))]
 async fn log_out(State(app): State<App>, headers: HeaderMap) -> Response {
     app.access.log_out(&headers);
+    end_sessions(&app.access, &app.sessions).await;
     ([(SET_COOKIE, cookie("", 0))], Json(LogoutAnswer { status: "success" })).into_response()
+}
+
+/// Ends the sessions of every login that has ended, until the last [`App`] is gone.
+pub fn follow(access: &Arc<Access>, sessions: Sessions) {
+    let access = Arc::downgrade(access);
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(LOGINS_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let Some(access) = access.upgrade() else { return };
+            end_sessions(&access, &sessions).await;
+        }
+    });
+}
+
+async fn end_sessions(access: &Access, sessions: &Sessions) {
+    let ended = access.ended();
+    sessions.close_logins(ended.iter().map(|login| login.text().to_owned()).collect()).await;
 }
 
 /// Out of reach for scripts, and never sent along by another site's page.

@@ -71,7 +71,8 @@ pub struct Owners {
 }
 
 impl App {
-    /// Puts the parts together and starts counting results. `device_name`: the
+    /// Puts the parts together, starts counting results and ending the sessions of
+    /// logins that end. `device_name`: the
     /// host name, under which the device's own page is opened. Needs tokio.
     #[must_use]
     pub fn new(config: Arc<Config>, access: Access, owners: Owners, device_name: &str) -> Self {
@@ -79,6 +80,7 @@ impl App {
         let guard = Arc::new(guard::Guard::new(&config.http, device_name));
         let tally = tally::start(predictions);
         let (access, started) = (Arc::new(access), Instant::now());
+        login::follow(&access, sessions.clone());
         Self { config, cameras, access, sessions, guard, recognition, tally, clock, started }
     }
 }

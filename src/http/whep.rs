@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use super::access::not_logged_in;
 use super::{App, Caller, Problem};
 use crate::config::IceServer;
 use crate::errors::chain;
@@ -111,8 +112,7 @@ async fn whep(
     let body = body.map_err(|_| OfferError::TooLong { limit: SDP_LIMIT })?;
     // Bytes that are no text cannot be SDP; the first line says so.
     let sdp = String::from_utf8(body.into()).map_err(|_| OfferError::NotSdp { line: 1 })?;
-    let offer = Offer { sdp, login: login(caller), ..Offer::default() };
-    let answer = app.sessions.offer(offer).await?;
+    let answer = answer(&app, caller, Offer { sdp, ..Offer::default() }).await?;
     Ok(created(answer, &app.config.ice.servers))
 }
 
@@ -173,8 +173,8 @@ async fn offer(
 ) -> Result<Json<AnswerBody>, Problem> {
     let Json(OfferBody { sdp, r#type: OfferType::Offer, camera, session }) =
         body.map_err(broken)?;
-    let offer = Offer { sdp, camera, session, login: login(caller) };
-    let answer = app.sessions.offer(offer).await?;
+    let offer = Offer { sdp, camera, session, login: None };
+    let answer = answer(&app, caller, offer).await?;
     Ok(Json(AnswerBody {
         status: "success",
         sdp: answer.sdp,
@@ -200,6 +200,18 @@ async fn end_session(
     id: Path<String>,
 ) -> Result<StatusCode, Problem> {
     end(app, caller, id).await
+}
+
+/// Answers the offer of `caller`.
+async fn answer(app: &App, caller: Caller, offer: Offer) -> Result<Answer, Problem> {
+    let login = login(caller.clone());
+    let answer = app.sessions.offer(Offer { login: login.clone(), ..offer }).await?;
+    // A login that ended while the offer came in has ended its sessions before this one.
+    if !app.access.counts(&caller) {
+        let _ = app.sessions.close(&answer.session.to_string(), login).await;
+        return Err(not_logged_in());
+    }
+    Ok(answer)
 }
 
 fn login(caller: Caller) -> Option<String> {

@@ -153,6 +153,9 @@ at("lowest-latency").addEventListener("change", (event) => {
     overlay.lowestLatency = event.target.checked;
 });
 at("log-out").addEventListener("click", async () => {
+    // The device ends the session with the login.
+    connection?.close();
+    session = undefined;
     await request("POST", "/api/v1/logout").catch(() => {});
     location.replace("/login");
 });

@@ -167,6 +167,14 @@ impl Sessions {
         closed.await.map_err(|_| NotFound)?
     }
 
+    /// Ends all sessions of these logins; they end after this returns.
+    pub async fn close_logins(&self, logins: Vec<String>) {
+        if !logins.is_empty() {
+            // An owner that is gone has already ended them.
+            let _ = self.requests.send(Request::CloseLogins(logins)).await;
+        }
+    }
+
     /// Ends all sessions and waits until their pipelines are torn down.
     pub async fn stop(&self) {
         // An owner that is gone has already torn everything down.

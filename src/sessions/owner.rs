@@ -39,6 +39,7 @@ const WARM_LIMIT: Duration = Duration::from_secs(10);
 pub(super) enum Request {
     Offer { offer: Box<Checked>, wish: Wish, reply: Reply },
     Close { id: SessionId, login: Option<String>, reply: oneshot::Sender<Result<(), NotFound>> },
+    CloseLogins(Vec<String>),
     Stop,
 }
 
@@ -179,6 +180,12 @@ impl Owner {
             Request::Close { id, login, reply } => {
                 let closed = self.table.close(id, login.as_deref(), self.now());
                 let _ = reply.send(closed.map(|todo| self.act(todo)));
+            }
+            Request::CloseLogins(logins) => {
+                let now = self.now();
+                let closed = logins.iter().flat_map(|login| self.table.close_login(login, now));
+                let todo = closed.collect();
+                self.act(todo);
             }
             Request::Stop => {}
         }

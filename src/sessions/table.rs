@@ -131,6 +131,15 @@ impl Table {
         Ok(todo)
     }
 
+    /// Ends all sessions of a login.
+    pub fn close_login(&mut self, login: &str, now: Duration) -> Todo {
+        let of_login = |session: &Session| session.login.as_deref() == Some(login);
+        let ended: Vec<SessionId> =
+            self.sessions.iter().filter(|(_, of)| of_login(of)).map(|(id, _)| *id).collect();
+        let closed = ended.into_iter().filter_map(|id| self.close(id, Some(login), now).ok());
+        closed.flatten().collect()
+    }
+
     /// Tells all connections something.
     pub fn on_all(&mut self, event: Event, now: Duration) -> Todo {
         let ids: Vec<ConnectionId> = self.connections.keys().copied().collect();

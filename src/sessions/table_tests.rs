@@ -61,6 +61,20 @@ fn a_session_belongs_to_its_login() {
 }
 
 #[test]
+fn a_login_that_ends_takes_its_sessions_with_it_and_no_others() {
+    let mut table = table(8);
+    let (_, first) = enter(&mut table, None, Some("a")).unwrap();
+    let (_, second) = enter(&mut table, None, Some("a")).unwrap();
+    let (other, _) = enter(&mut table, None, Some("b")).unwrap();
+    let (free, _) = enter(&mut table, None, None).unwrap();
+    connect(&mut table, first);
+    let todo = table.close_login("a", NOW);
+    assert!(todo.contains(&(first, Action::TearDown)) && todo.contains(&(second, Action::Reply)));
+    assert_eq!((table.taken(), table.close_login("a", NOW)), (2, Todo::new()));
+    assert!(table.close(other, Some("b"), NOW).is_ok() && table.close(free, None, NOW).is_ok());
+}
+
+#[test]
 fn an_unknown_session_gets_a_new_one() {
     let mut table = table(1);
     let unknown = SessionId::random().unwrap();

@@ -1,6 +1,6 @@
 //! The release binary, started on a free port of loopback.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
@@ -10,7 +10,9 @@ pub struct Appliance {
     child: Child,
     address: String,
     agent: ureq::Agent,
-    _state: tempfile::TempDir,
+    /// The login that requests show from now on.
+    pub token: Option<String>,
+    state: tempfile::TempDir,
 }
 
 /// What an HTTP request gets.
@@ -24,9 +26,20 @@ pub struct Reply {
 impl Appliance {
     /// Shows the test picture to at most `viewers`.
     pub fn start(viewers: usize) -> Self {
+        Self::run(viewers, &["--open"], tempfile::tempdir().unwrap())
+    }
+
+    /// The same for those who know `password`.
+    pub fn locked(viewers: usize, password: &str) -> Self {
         let state = tempfile::tempdir().unwrap();
+        set_password(&state, password);
+        Self::run(viewers, &[], state)
+    }
+
+    fn run(viewers: usize, entry: &[&str], state: tempfile::TempDir) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_signpost"))
-            .args(["run", "--source", "test", "--listen", "127.0.0.1:0", "--open"])
+            .args(["run", "--source", "test", "--listen", "127.0.0.1:0"])
+            .args(entry)
             .env("SIGNPOST_SESSIONS__MAX_VIEWERS", viewers.to_string())
             .env("SIGNPOST_SESSIONS__KEEPALIVE_S", "1")
             .env("STATE_DIRECTORY", state.path())
@@ -37,16 +50,37 @@ impl Appliance {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("listening ").expect("the first line says where");
         let agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        Self { address: address.trim_end_matches('/').to_owned(), child, agent, _state: state }
+        let address = address.trim_end_matches('/').to_owned();
+        Self { address, child, agent, token: None, state }
+    }
+
+    /// Logs in and shows that login from now on.
+    pub fn log_in(&mut self, password: &str) -> String {
+        let body = serde_json::json!({ "password": password }).to_string();
+        let reply = self.post("/api/v1/login", "application/json", body.as_bytes());
+        let token = reply.json()["token"].as_str().expect("a token").to_owned();
+        self.token = Some(token.clone());
+        token
+    }
+
+    /// What `signpost password` does while this runs.
+    pub fn change_password(&self, password: &str) {
+        set_password(&self.state, password);
     }
 
     pub fn post(&self, path: &str, kind: &str, body: &[u8]) -> Reply {
         let request = self.agent.post(format!("{}{path}", self.address));
+        let request = request.header("Authorization", self.bearer());
         read(request.header("Content-Type", kind).send(body).unwrap())
     }
 
     pub fn delete(&self, path: &str) -> Reply {
-        read(self.agent.delete(format!("{}{path}", self.address)).call().unwrap())
+        let request = self.agent.delete(format!("{}{path}", self.address));
+        read(request.header("Authorization", self.bearer()).call().unwrap())
+    }
+
+    fn bearer(&self) -> String {
+        format!("Bearer {}", self.token.as_deref().unwrap_or("none"))
     }
 
     pub fn options(&self, path: &str) -> Reply {
@@ -55,8 +89,9 @@ impl Appliance {
 
     /// A value of `/api/v1/status`, by its JSON pointer.
     fn value(&self, pointer: &str) -> Value {
-        let reply = read(self.agent.get(format!("{}/api/v1/status", self.address)).call().unwrap());
-        reply.json().pointer(pointer).unwrap_or_else(|| panic!("{pointer}")).clone()
+        let request = self.agent.get(format!("{}/api/v1/status", self.address));
+        let reply = read(request.header("Authorization", self.bearer()).call().unwrap());
+        reply.json().pointer(pointer).unwrap_or_else(|| panic!("{pointer}: {reply:?}")).clone()
     }
 
     /// A number of `/api/v1/status`.
@@ -82,6 +117,18 @@ impl Appliance {
         };
         (count("task"), count("fd"))
     }
+}
+
+fn set_password(state: &tempfile::TempDir, password: &str) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_signpost"))
+        .arg("password")
+        .env("STATE_DIRECTORY", state.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    writeln!(child.stdin.take().unwrap(), "{password}").unwrap();
+    assert!(child.wait().unwrap().success());
 }
 
 impl Drop for Appliance {

@@ -157,6 +157,44 @@ fn a_peer_that_closes_frees_its_place_and_a_full_house_says_when_to_come_back() 
 }
 
 #[test]
+fn a_session_is_its_login_s_alone() {
+    let mut appliance = Appliance::locked(2, "correct horse");
+    let anna = appliance.log_in("correct horse");
+    let (_peer, location) = connected(&appliance);
+    let session = location.rsplit('/').next().unwrap().to_owned();
+    appliance.log_in("correct horse");
+    is_problem(&appliance.delete(&location), 404);
+    is_problem(&appliance.delete(&format!("/api/v1/sessions/{session}")), 404);
+    let other = Peer::new();
+    let body = json!({"sdp": other.offer(), "type": "offer", "session": session}).to_string();
+    let reply = appliance.post("/api/v1/webrtc/offer", "application/json", body.as_bytes());
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    assert_ne!(reply.json()["session"].as_str(), Some(session.as_str()));
+    assert_eq!(appliance.status("/sessions/viewers"), 2);
+    appliance.token = Some(anna);
+    assert_eq!(appliance.delete(&location).status, 200);
+}
+
+#[test]
+fn who_is_no_longer_logged_in_no_longer_watches() {
+    let mut appliance = Appliance::locked(3, "correct horse");
+    let guest = appliance.log_in("correct horse");
+    let (peer, location) = connected(&appliance);
+    let host = appliance.log_in("correct horse");
+    let (other, _) = connected(&appliance);
+    appliance.token = Some(guest);
+    assert_eq!(appliance.post("/api/v1/logout", "application/json", b"").status, 200);
+    is_problem(&appliance.delete(&location), 401);
+    appliance.token = Some(host);
+    eventually("one viewer", || appliance.status("/sessions/viewers") == 1);
+    appliance.change_password("another horse");
+    eventually("the host's login ended", || appliance.delete("/whep/0").status == 401);
+    appliance.log_in("another horse");
+    eventually("no viewer", || appliance.status("/sessions/viewers") == 0);
+    drop((peer, other));
+}
+
+#[test]
 fn predictions_name_pictures_that_arrive() {
     let appliance = Appliance::start(1);
     if appliance.recognition() != "running" {

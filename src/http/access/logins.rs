@@ -33,6 +33,10 @@ impl Token {
 }
 
 impl LoginId {
+    fn of(hash: &[u8; 32]) -> Self {
+        Self(hex(&hash[..16]))
+    }
+
     /// Stable for as long as the login lasts.
     #[must_use]
     pub fn text(&self) -> &str {
@@ -45,15 +49,18 @@ impl LoginId {
 #[derive(Debug, Default)]
 pub struct Logins {
     ends: HashMap<[u8; 32], Instant>,
+    /// Not yet told by [`Self::take_ended`]. Each took the password, so only who
+    /// knows it can make this long.
+    ended: Vec<LoginId>,
 }
 
 impl Logins {
     /// Remembers a login until `ends`.
     pub fn add(&mut self, token: &Token, ends: Instant, now: Instant) {
-        self.ends.retain(|_, end| *end > now);
+        self.expire(now);
         if self.ends.len() >= LOGINS {
             let first = self.ends.iter().min_by_key(|(_, end)| **end).map(|(hash, _)| *hash);
-            first.and_then(|hash| self.ends.remove(&hash));
+            first.into_iter().for_each(|hash| self.remove(&hash));
         }
         self.ends.insert(hash(token.text()), ends);
     }
@@ -63,17 +70,38 @@ impl Logins {
     pub fn find(&self, token: &str, now: Instant) -> Option<LoginId> {
         let hash = hash(token);
         let ends = self.ends.get(&hash)?;
-        (*ends > now).then(|| LoginId(hex(&hash[..16])))
+        (*ends > now).then(|| LoginId::of(&hash))
+    }
+
+    /// Whether a login has not ended.
+    #[must_use]
+    pub fn counts(&self, login: &LoginId, now: Instant) -> bool {
+        self.ends.iter().any(|(hash, end)| *end > now && LoginId::of(hash) == *login)
     }
 
     /// Ends the login of a token.
     pub fn end(&mut self, token: &str) {
-        self.ends.remove(&hash(token));
+        self.remove(&hash(token));
     }
 
     /// Ends all logins, as for a new password.
     pub fn end_all(&mut self) {
-        self.ends.clear();
+        self.ended.extend(self.ends.drain().map(|(hash, _)| LoginId::of(&hash)));
+    }
+
+    /// The logins that have ended since the last call, for whatever reason.
+    pub fn take_ended(&mut self, now: Instant) -> Vec<LoginId> {
+        self.expire(now);
+        std::mem::take(&mut self.ended)
+    }
+
+    fn expire(&mut self, now: Instant) {
+        let over = self.ends.extract_if(|_, end| *end <= now);
+        self.ended.extend(over.map(|(hash, _)| LoginId::of(&hash)));
+    }
+
+    fn remove(&mut self, hash: &[u8; 32]) {
+        self.ended.extend(self.ends.remove(hash).map(|_| LoginId::of(hash)));
     }
 }
 
@@ -111,6 +139,31 @@ mod tests {
         assert!(logins.find(other.text(), now).is_some());
         logins.end_all();
         assert_eq!(logins.find(other.text(), now), None);
+    }
+
+    #[test]
+    fn every_end_of_a_login_is_told_once() {
+        let (mut logins, now) = (Logins::default(), Instant::now());
+        let later = now + Duration::from_secs(10);
+        let add = |logins: &mut Logins, ends| {
+            let token = Token::random().unwrap();
+            logins.add(&token, ends, now);
+            (logins.find(token.text(), now).unwrap(), token)
+        };
+        let (over, _) = add(&mut logins, later);
+        let (out, token) = add(&mut logins, later + Duration::from_secs(1));
+        let (last, _) = add(&mut logins, later + Duration::from_secs(1));
+        assert!(logins.counts(&over, now) && !logins.counts(&over, later));
+        assert_eq!(logins.take_ended(now), []);
+        logins.end(token.text());
+        logins.end(token.text());
+        assert_eq!(logins.take_ended(now), [out]);
+        assert_eq!(logins.take_ended(later), [over]);
+        logins.end_all();
+        assert_eq!(logins.take_ended(later), [last]);
+        let (pushed_out, _) = add(&mut logins, later);
+        (0..LOGINS).for_each(|_| drop(add(&mut logins, later + Duration::from_secs(1))));
+        assert_eq!(logins.take_ended(now), [pushed_out]);
     }
 
     proptest! {

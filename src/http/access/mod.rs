@@ -158,6 +158,33 @@ impl Access {
         Some(Caller { login: Some(login) })
     }
 
+    /// Whether the login that a request showed has not ended since.
+    #[must_use]
+    pub fn counts(&self, caller: &Caller) -> bool {
+        let now = Instant::now();
+        caller.login.as_ref().is_none_or(|login| self.lock().logins.counts(login, now))
+    }
+
+    /// The logins that have ended since the last call: logged out, run out, or of
+    /// a password that is no longer the device's.
+    #[must_use]
+    pub fn ended(&self) -> Vec<LoginId> {
+        let mut state = self.lock();
+        if let Some(known) = &state.password {
+            let changed = match password::read(&self.password_file) {
+                Ok(present) => present != *known,
+                Err(PasswordError::Absent | PasswordError::Damaged { .. }) => true,
+                // What cannot be read just now is as it was.
+                Err(_) => false,
+            };
+            if changed {
+                state.logins.end_all();
+                state.password = None;
+            }
+        }
+        state.logins.take_ended(Instant::now())
+    }
+
     /// Ends the logins that a request shows.
     pub fn log_out(&self, headers: &HeaderMap) {
         let mut state = self.lock();
@@ -180,7 +207,7 @@ impl Access {
         taken
     }
 
-    /// Held for table lookups only.
+    /// Held for table look-ups and to read the password's hash, a file of a line.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

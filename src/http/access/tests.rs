@@ -94,6 +94,26 @@ async fn new_password_ends_the_logins_of_the_old_one() {
     let new = access.log_in(HERE, "another horse".into()).await.unwrap();
     assert_eq!(access.recognise(&bearer(&old.token)), None);
     assert!(access.recognise(&bearer(&new.token)).is_some());
+    // Whoever does not log in anew is out too.
+    let ended = access.ended();
+    assert_eq!(ended.len(), 1, "the old one");
+    let caller = access.recognise(&bearer(&new.token)).unwrap();
+    assert!(access.ended().is_empty() && access.counts(&caller));
+    set(folder.path(), "third horse");
+    assert_eq!(access.ended(), [caller.login.clone().unwrap()]);
+    assert_eq!(access.recognise(&bearer(&new.token)), None);
+    assert!(!access.counts(&caller));
+}
+
+#[tokio::test]
+async fn a_password_that_is_taken_away_ends_all_logins() {
+    let folder = tempfile::tempdir().unwrap();
+    set(folder.path(), "correct horse");
+    let access = Access::new(&config("0.0.0.0:0", folder.path()), Entry::Password).unwrap();
+    let granted = access.log_in(HERE, "correct horse".into()).await.unwrap();
+    std::fs::remove_file(folder.path().join("password")).unwrap();
+    assert_eq!(access.ended().len(), 1);
+    assert_eq!(access.recognise(&bearer(&granted.token)), None);
 }
 
 #[tokio::test]
