@@ -16,7 +16,7 @@ use super::access::not_logged_in;
 use super::{App, Caller, Problem};
 use crate::config::IceServer;
 use crate::errors::chain;
-use crate::sessions::{Answer, NotFound, Offer, OfferError, SDP_LIMIT};
+use crate::sessions::{Answer, NotFound, Offer, OfferError, SDP_LIMIT, ViewerError};
 
 const SDP: &str = "application/sdp";
 
@@ -277,6 +277,10 @@ impl From<OfferError> for Problem {
             E::NoH264 => (StatusCode::NOT_ACCEPTABLE, "no common codec"),
             E::UnknownCamera { .. } => (StatusCode::NOT_FOUND, "no such camera"),
             E::AtCapacity { .. } => (StatusCode::SERVICE_UNAVAILABLE, "server at capacity"),
+            E::Viewer(ViewerError::Offer { .. }) => (StatusCode::BAD_REQUEST, "unusable offer"),
+            E::Viewer(ViewerError::NoAddress | ViewerError::Silent { .. }) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "no answer")
+            }
             E::Viewer(_) => (StatusCode::INTERNAL_SERVER_ERROR, "no answer"),
             E::Abandoned(_) => (StatusCode::CONFLICT, "connection given up"),
             E::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "no new sessions"),

@@ -40,8 +40,10 @@ pub enum OfferError {
     #[error("the offer has no H.264 constrained baseline with packetization-mode=1")]
     NoH264,
     /// Something without which there is no connection.
-    #[error("the offer's video section has no {what}")]
+    #[error("the offer's {section} section has no {what}")]
     Incomplete {
+        /// "video" or "application".
+        section: String,
         /// The attribute, such as "a=ice-ufrag".
         what: &'static str,
     },
@@ -70,14 +72,16 @@ pub enum OfferError {
     Unavailable(&'static str),
 }
 
+/// What to do about an offer that was changed on its way, or never a browser's.
+pub(super) const AS_IT_IS: &str =
+    "send the text of RTCPeerConnection.localDescription.sdp as it is";
+
 impl OfferError {
     /// What the sender of the offer can do about it.
     #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Empty | Self::NotSdp { .. } => {
-                "send the text of RTCPeerConnection.localDescription.sdp as it is"
-            }
+            Self::Empty | Self::NotSdp { .. } => AS_IT_IS,
             Self::TooLong { .. } => "send fewer codecs or candidates; the answer needs few of them",
             Self::TooManySections { .. } => {
                 "offer one video section and one for data channels in a new RTCPeerConnection"
@@ -94,9 +98,7 @@ impl OfferError {
             Self::AtCapacity { .. } => {
                 "close another viewer and try again, or raise sessions.max_viewers"
             }
-            Self::Viewer(_) => {
-                "try again; if it stays so, look into the log and run signpost check"
-            }
+            Self::Viewer(error) => error.hint(),
             Self::Abandoned(_) => "make a new offer",
             Self::Unavailable(_) => "try again in a moment",
         }

@@ -21,6 +21,7 @@ mod owner;
 mod post;
 mod repeats;
 mod sdp;
+mod seldom;
 mod signals;
 mod stamp;
 mod table;

@@ -63,10 +63,10 @@ impl Checked {
         }
         let video = video_section(&sdp)?;
         let data = sdp.media.iter().position(|media| media.kind == "application" && used(media));
-        require_transport(&sdp, &sdp.media[video])?;
+        let kept: Vec<usize> = [Some(video), data].into_iter().flatten().collect();
+        require(&sdp, &kept)?;
         let chosen = Video::of(&sdp.media[video])?;
         let candidates = candidates(&sdp);
-        let kept: Vec<usize> = [Some(video), data].into_iter().flatten().collect();
         Ok(Self {
             sdp: rewrite(&sdp, &kept, &candidates),
             video: chosen,
@@ -116,27 +116,64 @@ fn video_section(sdp: &Sdp) -> Result<usize, OfferError> {
         .ok_or(OfferError::NotReceiving)
 }
 
-/// What webrtcbin takes for granted in a section.
-fn require_transport(sdp: &Sdp, video: &Media) -> Result<(), OfferError> {
-    let needed = [
-        ("mid", "a=mid"),
-        ("ice-ufrag", "a=ice-ufrag"),
-        ("ice-pwd", "a=ice-pwd"),
-        ("fingerprint", "a=fingerprint"),
-        ("setup", "a=setup"),
-    ];
-    for (name, what) in needed {
-        if sdp.attribute(video, name).is_none_or(str::is_empty) {
-            return Err(OfferError::Incomplete { what });
+/// What webrtcbin takes for granted in the sections that it sees.
+fn require(sdp: &Sdp, kept: &[usize]) -> Result<(), OfferError> {
+    let transports = [("UDP/TLS/RTP/SAVPF", "RTP/SAVP"), ("UDP/DTLS/SCTP", "DTLS/SCTP")];
+    let bundle = sdp.bundle().unwrap_or_default();
+    let mut seen: Vec<&str> = Vec::new();
+    for (index, (whole, protocol)) in kept.iter().zip(transports) {
+        let media = &sdp.media[*index];
+        let missing = |what| Err(OfferError::Incomplete { section: media.kind.to_owned(), what });
+        for (name, what, fits) in ATTRIBUTES {
+            if !sdp.attribute(media, name).is_some_and(fits) {
+                return missing(what);
+            }
         }
-    }
-    if !video.protocol.contains("RTP/SAVP") {
-        return Err(OfferError::Incomplete { what: "encrypted RTP (UDP/TLS/RTP/SAVPF)" });
-    }
-    if sdp.bundle().is_none_or(|mids| mid(video).is_none_or(|mid| !mids.contains(&mid))) {
-        return Err(OfferError::Incomplete { what: "place in a=group:BUNDLE" });
+        if !media.protocol.contains(protocol) {
+            return missing(whole);
+        }
+        if media.kind == "application" && !sdp.attribute(media, "sctp-port").is_some_and(is_port) {
+            return missing("a=sctp-port");
+        }
+        let Some(mid) = mid(media).filter(|mid| !seen.contains(mid)) else {
+            return missing("a=mid of its own");
+        };
+        if !bundle.contains(&mid) {
+            return missing("place in a=group:BUNDLE");
+        }
+        seen.push(mid);
     }
     Ok(())
+}
+
+/// What each kept section has, itself or from the session: name, how it is told,
+/// and whether a value is one.
+const ATTRIBUTES: [(&str, &str, Fits); 5] = [
+    ("mid", "a=mid", is_word),
+    // RFC 8839, 5.4; the letters differ among implementations.
+    ("ice-ufrag", "a=ice-ufrag of 4 to 256 letters", |text| is_word(text) && text.len() >= 4),
+    ("ice-pwd", "a=ice-pwd of 22 to 256 letters", |text| is_word(text) && text.len() >= 22),
+    ("fingerprint", "a=fingerprint (sha-256 and bytes in hexadecimal)", is_fingerprint),
+    ("setup", "a=setup:actpass, active or passive", |text| {
+        ["actpass", "active", "passive"].contains(&text)
+    }),
+];
+
+type Fits = fn(&str) -> bool;
+
+fn is_word(text: &str) -> bool {
+    (1..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn is_port(text: &str) -> bool {
+    text.parse::<u16>().is_ok_and(|port| port > 0)
+}
+
+/// RFC 8122, 5: `sha-256 1E:B1:..`.
+fn is_fingerprint(text: &str) -> bool {
+    let byte = |hex: &str| hex.len() == 2 && hex.bytes().all(|digit| digit.is_ascii_hexdigit());
+    text.split_once(' ')
+        .is_some_and(|(algorithm, bytes)| is_word(algorithm) && bytes.split(':').all(byte))
 }
 
 impl Video {
@@ -146,7 +183,7 @@ impl Video {
         let formats = video.formats.iter().filter_map(|format| {
             let h264 = video.encoding(format)?.eq_ignore_ascii_case("H264/90000");
             let profile = profile(video.parameters(format))?;
-            let payload_type: u8 = format.parse().ok().filter(|pt| *pt < 128)?;
+            let payload_type: u8 = format.parse().ok().filter(is_dynamic)?;
             h264.then_some((rank(profile)?, payload_type, profile))
         });
         // max_by_key takes the last of equals; the peer put the better one first.
@@ -155,6 +192,12 @@ impl Video {
         let profile = profile.map(str::to_owned);
         Ok(Self { payload_type, profile, transport_cc: transport_cc(video) })
     }
+}
+
+/// Payload types without a meaning of their own (RFC 3551, 6), without those that
+/// RTCP packets look like (RFC 5761, 4). webrtcbin refuses 0.
+fn is_dynamic(payload_type: &u8) -> bool {
+    matches!(payload_type, 35..=63 | 96..=127)
 }
 
 /// The `profile-level-id` among H.264's parameters (RFC 6184, 8.1), where there
@@ -208,8 +251,9 @@ fn rewrite(sdp: &Sdp, kept: &[usize], candidates: &[&str]) -> String {
     let bundle = sdp.bundle().unwrap_or_default().into_iter().filter(|mid| mids.contains(mid));
     let bundle: Vec<&str> = bundle.collect();
     let mut text = String::new();
-    let lines =
-        sdp.session.iter().filter(|line| line.attribute().is_none_or(|(n, _)| n != "group"));
+    // Nobody needs the others, and webrtcbin refuses an offer with a key (k=).
+    let lines = sdp.session.iter().filter(|line| "vostca".contains(line.kind));
+    let lines = lines.filter(|line| line.attribute().is_none_or(|(name, _)| name != "group"));
     lines.for_each(|line| push(&mut text, line.kind, line.value));
     push(&mut text, 'a', &format!("group:BUNDLE {}", bundle.join(" ")));
     for (_, media) in sections() {
@@ -217,10 +261,9 @@ fn rewrite(sdp: &Sdp, kept: &[usize], candidates: &[&str]) -> String {
         // A section that shared the port of one that we reject needs one of its own.
         push(&mut text, 'm', &format!("{kind} 9 {protocol} {}", formats.join(" ")));
         let dropped = ["candidate", "end-of-candidates", "bundle-only"];
-        let lines = media
-            .lines
-            .iter()
-            .filter(|line| line.attribute().is_none_or(|(name, _)| !dropped.contains(&name)));
+        let lines = media.lines.iter().filter(|line| "ca".contains(line.kind));
+        let lines =
+            lines.filter(|line| line.attribute().is_none_or(|(name, _)| !dropped.contains(&name)));
         lines.for_each(|line| push(&mut text, line.kind, line.value));
         if mid(media) == bundle.first().copied() {
             candidates.iter().for_each(|value| push(&mut text, 'a', &format!("candidate:{value}")));

@@ -11,6 +11,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use crate::camera::Camera;
 use crate::clock::Clock;
 use crate::config;
+use crate::errors::chain;
 use crate::recognition::Prediction;
 
 use super::channel::Label;
@@ -20,6 +21,7 @@ use super::link::{Link, Sent};
 use super::messages::{self, Command};
 use super::offer::Checked;
 use super::post::{EVENT_LIMIT, Event, Payload, Post};
+use super::seldom::Seldom;
 use super::table::{Table, Todo, Wish};
 use super::transcript::Start;
 use super::viewer::{self, Plan, Viewer};
@@ -77,6 +79,7 @@ pub(super) struct Owner {
     /// Characters that the first camera has committed.
     committed: u64,
     events: mpsc::Sender<(ConnectionId, Event)>,
+    complaints: Seldom,
     work: JoinSet<Done>,
     status: Status,
     published: watch::Sender<Status>,
@@ -101,6 +104,7 @@ impl Owner {
             live: HashMap::new(),
             committed: 0,
             events,
+            complaints: Seldom::default(),
             work: JoinSet::new(),
             published: watch::Sender::new(status.clone()),
             status,
@@ -395,11 +399,26 @@ impl Owner {
         };
         match &answer {
             Ok(_) => self.status.answered += 1,
-            Err(_) => self.status.failed += 1,
+            Err(error) => {
+                self.status.failed += 1;
+                let now = self.now();
+                self.complain(error, now);
+            }
         }
         match reply.send(answer) {
             Ok(()) => Todo::new(),
             Err(_) => self.table.on(id, Life::Close, self.now()),
+        }
+    }
+
+    /// Logs what the sender of an offer cannot mend.
+    fn complain(&mut self, error: &OfferError, now: Duration) {
+        let OfferError::Viewer(cause) = error else { return };
+        if matches!(cause, ViewerError::Offer { .. }) {
+            return;
+        }
+        if let Some(suppressed) = self.complaints.tell(now) {
+            log::warn!(suppressed; "{}", chain(error));
         }
     }
 

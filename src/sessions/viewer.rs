@@ -62,6 +62,12 @@ pub enum ViewerError {
         /// What webrtcbin says.
         reason: String,
     },
+    /// webrtcbin refused the offer itself.
+    #[error("the offer cannot be used: {reason}")]
+    Offer {
+        /// What webrtcbin says.
+        reason: String,
+    },
     /// webrtcbin is silent.
     #[error("{step} gave no result within sessions.negotiation_timeout_s")]
     Silent {
@@ -83,6 +89,17 @@ pub enum ViewerError {
     /// No random bytes for SSRC and RTP time.
     #[error("the kernel gives no random bytes")]
     Random,
+}
+
+impl ViewerError {
+    /// What the sender of the offer can do about it.
+    pub(super) fn hint(&self) -> &'static str {
+        match self {
+            Self::Offer { .. } => super::error::AS_IT_IS,
+            Self::NoAddress | Self::Silent { .. } => "try again in a moment",
+            _ => "try again; if it stays so, look into the log and run signpost check",
+        }
+    }
 }
 
 /// What a viewer's pipeline is made from.
@@ -189,8 +206,7 @@ impl Viewer {
         deadline: Instant,
     ) -> Result<String, ViewerError> {
         let gathered = self.gathered();
-        let offer = describe(Kind::Offer, offer)?;
-        self.set_description("set-remote-description", &offer, deadline)?;
+        self.take(offer, deadline)?;
         let reply = self.step("create-answer", deadline, |promise| {
             self.webrtc.emit_by_name::<()>("create-answer", &[&None::<gst::Structure>, promise]);
         })?;
@@ -216,6 +232,16 @@ impl Viewer {
             return Err(ViewerError::VideoRejected);
         }
         local.sdp().as_text().map_err(|error| refused("create-answer", &error.to_string()))
+    }
+
+    /// Gives webrtcbin the offer. What it refuses here, our checks let pass.
+    fn take(&self, offer: &str, deadline: Instant) -> Result<(), ViewerError> {
+        let offer = describe(Kind::Offer, offer)?;
+        let taken = self.set_description("set-remote-description", &offer, deadline);
+        taken.map_err(|error| match error {
+            ViewerError::Refused { reason, .. } => ViewerError::Offer { reason },
+            other => other,
+        })
     }
 
     /// Gets one message when all candidates are known.
@@ -275,7 +301,7 @@ use gst_webrtc::WebRTCSDPType as Kind;
 
 fn describe(kind: Kind, text: &str) -> Result<gst_webrtc::WebRTCSessionDescription, ViewerError> {
     let sdp = gst_sdp::SDPMessage::parse_buffer(text.as_bytes())
-        .map_err(|error| refused("set-remote-description", &error.to_string()))?;
+        .map_err(|error| ViewerError::Offer { reason: error.to_string() })?;
     Ok(gst_webrtc::WebRTCSessionDescription::new(kind, sdp))
 }
 

@@ -226,7 +226,13 @@ fn every_bad_offer_is_told_what_is_wrong_and_the_program_goes_on() {
     let application = good.find("m=application").unwrap();
     let without_video = format!("{}{}", &good[..video], &good[application..]);
     let sdp = "application/sdp";
-    let table: [(&str, Vec<u8>, u16); 8] = [
+    let data = |from: &str, to: &str| {
+        format!("{}{}", &good[..application], good[application..].replace(from, to)).into_bytes()
+    };
+    assert!(application > video, "the video section comes first");
+    let fingerprint = good.lines().find(|line| line.starts_with("a=fingerprint:")).unwrap();
+    let ufrag = good.lines().find(|line| line.starts_with("a=ice-ufrag:")).unwrap();
+    let table: [(&str, Vec<u8>, u16); 17] = [
         (sdp, Vec::new(), 400),
         (sdp, format!("{good}{}", "a=x\r\n".repeat(200_000)).into_bytes(), 413),
         (sdp, without_video.into_bytes(), 400),
@@ -235,6 +241,16 @@ fn every_bad_offer_is_told_what_is_wrong_and_the_program_goes_on() {
         (sdp, good.replace("a=ice-pwd", "a=x").into_bytes(), 400),
         (sdp, good.replace("a=recvonly", "a=sendonly").into_bytes(), 400),
         ("application/json", good.clone().into_bytes(), 415),
+        (sdp, data("a=fingerprint", "a=x"), 400),
+        (sdp, data("a=mid", "a=x"), 400),
+        (sdp, data("a=sctp-port", "a=x"), 400),
+        (sdp, data("UDP/DTLS/SCTP", "RTP/AVP"), 400),
+        (sdp, good.replace("a=setup:actpass", "a=setup:holdconn").into_bytes(), 400),
+        (sdp, good.replace(fingerprint, "a=fingerprint:garbage").into_bytes(), 400),
+        (sdp, good.replace(ufrag, "a=ice-ufrag: ").into_bytes(), 400),
+        (sdp, good.replace(" 97", " 0").replace(":97 ", ":0 ").into_bytes(), 406),
+        // Our checks do not compare the sections' certificates; webrtcbin does.
+        (sdp, data("a=fingerprint:sha-256 ", "a=fingerprint:sha-256 00:"), 400),
     ];
     for (kind, body, status) in table {
         is_problem(&appliance.post("/whep", kind, &body), status);
@@ -249,6 +265,10 @@ fn every_bad_offer_is_told_what_is_wrong_and_the_program_goes_on() {
     is_problem(&json(json!({"sdp": good, "type": "answer"})), 422);
     is_problem(&appliance.post("/api/v1/webrtc/offer", "application/json", b"{"), 400);
     is_problem(&appliance.delete("/whep/0"), 404);
+    // A key is of no use to us and no reason to refuse.
+    let keyed = whep(&appliance, &good.replace("t=0 0\r\n", "t=0 0\r\nk=prompt\r\n"));
+    assert_eq!(keyed.status, 201, "{}", keyed.body);
+    assert_eq!(appliance.delete(keyed.header("location").unwrap()).status, 200);
     assert_eq!(appliance.options("/whep").header("accept-post"), Some(sdp));
     peer.accept(&whep(&appliance, &good).body);
     peer.until("a picture", |seen| matches!(seen, Seen::Picture(_)).then_some(()));
