@@ -278,9 +278,9 @@ impl From<OfferError> for Problem {
             E::UnknownCamera { .. } => (StatusCode::NOT_FOUND, "no such camera"),
             E::AtCapacity { .. } => (StatusCode::SERVICE_UNAVAILABLE, "server at capacity"),
             E::Viewer(ViewerError::Offer { .. }) => (StatusCode::BAD_REQUEST, "unusable offer"),
-            E::Viewer(ViewerError::NoAddress | ViewerError::Silent { .. }) => {
-                (StatusCode::SERVICE_UNAVAILABLE, "no answer")
-            }
+            E::Viewer(
+                ViewerError::NoAddress | ViewerError::NoRelay { .. } | ViewerError::Silent { .. },
+            ) => (StatusCode::SERVICE_UNAVAILABLE, "no answer"),
             E::Viewer(_) => (StatusCode::INTERNAL_SERVER_ERROR, "no answer"),
             E::Abandoned(_) => (StatusCode::CONFLICT, "connection given up"),
             E::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "no new sessions"),

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::mem;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::post::Payload;
@@ -29,6 +30,45 @@ impl Label {
             "predictions" => Some(Self::Predictions),
             _ => None,
         }
+    }
+}
+
+/// Channels that a peer opens in the life of its connection: a page needs two,
+/// and webrtcbin makes elements and threads for each.
+const CHANNEL_LIMIT: usize = 4;
+
+/// Which channels a peer has opened. Asked on GStreamer's threads.
+#[derive(Debug, Default)]
+pub(super) struct Opened {
+    count: AtomicUsize,
+    commands: AtomicBool,
+    predictions: AtomicBool,
+}
+
+/// What becomes of a channel that a peer opens.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Newcomer {
+    /// It is one that we know.
+    Heard(Label),
+    /// Its name is unknown, or taken: one of the same name was there before.
+    Unheard,
+    /// The first one too many.
+    TooMany,
+}
+
+impl Opened {
+    /// Judges a channel by its name.
+    pub fn another(&self, label: Option<&str>) -> Newcomer {
+        let before = self.count.fetch_add(1, Ordering::Relaxed);
+        if before >= CHANNEL_LIMIT {
+            return if before == CHANNEL_LIMIT { Newcomer::TooMany } else { Newcomer::Unheard };
+        }
+        let Some(label) = label.and_then(Label::parse) else { return Newcomer::Unheard };
+        let taken = match label {
+            Label::Commands => &self.commands,
+            Label::Predictions => &self.predictions,
+        };
+        if taken.swap(true, Ordering::Relaxed) { Newcomer::Unheard } else { Newcomer::Heard(label) }
     }
 }
 

@@ -74,6 +74,17 @@ fn what_waited_goes_in_order_and_what_waited_too_long_does_not() {
     assert_eq!(messages, [text("first"), text("second")]);
 }
 
+#[test]
+fn a_name_is_heard_once_and_a_fifth_channel_is_too_many() {
+    let opened = Opened::default();
+    assert_eq!(opened.another(Some("commands")), Newcomer::Heard(Label::Commands));
+    assert_eq!(opened.another(Some("commands")), Newcomer::Unheard);
+    assert_eq!(opened.another(Some("frames")), Newcomer::Unheard);
+    assert_eq!(opened.another(Some("predictions")), Newcomer::Heard(Label::Predictions));
+    assert_eq!(opened.another(None), Newcomer::TooMany);
+    assert_eq!(opened.another(Some("predictions")), Newcomer::Unheard, "told once");
+}
+
 proptest! {
     #[test]
     fn waiting_messages_are_bounded_in_number_and_age(

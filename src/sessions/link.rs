@@ -48,12 +48,9 @@ impl Link {
         Self { commands: wire(), predictions: wire(), outbox: Outbox::default() }
     }
 
-    /// The peer's channel is open. A second one of the same name is not heard.
+    /// The peer's channel is open.
     pub fn opened(&mut self, label: Label, channel: WebRTCDataChannel, now: Duration) {
         let wire = self.wire(label);
-        if wire.channel.is_some() {
-            return;
-        }
         channel.set_buffered_amount_low_threshold(SCTP_ROOM);
         wire.channel = Some(channel);
         wire.on(Event::Opened, now);

@@ -20,9 +20,9 @@ use super::keepalive::{Keepalive, PING, PONG};
 use super::link::{Link, Sent};
 use super::messages::{self, Command};
 use super::offer::Checked;
-use super::post::{EVENT_LIMIT, Event, Payload, Post};
+use super::post::{EVENTS_PER_CONNECTION, Event, Payload, Post};
 use super::seldom::Seldom;
-use super::table::{Table, Todo, Wish};
+use super::table::{CONNECTIONS_PER_PLACE, Table, Todo, Wish};
 use super::transcript::Start;
 use super::viewer::{self, Plan, Viewer};
 use super::{Answer, ConnectionId, NotFound, OfferError, SessionId, Status, ViewerError};
@@ -92,7 +92,8 @@ impl Owner {
         ice: config::Ice,
         clock: Clock,
     ) -> (Self, mpsc::Receiver<(ConnectionId, Event)>) {
-        let (events, posted) = mpsc::channel(EVENT_LIMIT);
+        let connections = settings.max_viewers * CONNECTIONS_PER_PLACE;
+        let (events, posted) = mpsc::channel(connections * EVENTS_PER_CONNECTION);
         let status = Status { max_viewers: settings.max_viewers, ..Status::default() };
         let owner = Self {
             table: Table::new(settings.max_viewers, settings.negotiation_timeout),
@@ -229,8 +230,7 @@ impl Owner {
             post: live.post.clone(),
             timeout: self.settings.negotiation_timeout,
         };
-        self.work
-            .spawn_blocking(move || Done::Built(connection, Viewer::answer(plan).map(Box::new)));
+        self.work.spawn(built(connection, move || Viewer::answer(plan).map(Box::new)));
     }
 
     fn on_done(&mut self, done: Result<Done, tokio::task::JoinError>) {
@@ -257,8 +257,8 @@ impl Owner {
                 self.table.on(id, Life::Gone, now)
             }
             Err(error) => {
-                // A panic on a blocking thread; its connection's deadline ends it.
-                log::error!("a viewer's thread panicked: {error}");
+                // What can panic is caught where it is waited for; this is none of it.
+                log::error!("a viewer's task ended: {error}");
                 Todo::new()
             }
         };
@@ -268,6 +268,7 @@ impl Owner {
     fn on_event(&mut self, from: ConnectionId, event: Event) {
         let now = self.now();
         let Some(live) = self.live.get_mut(&from) else { return };
+        live.post.taken(&event);
         let happened = match event {
             Event::Peer(Peer::Connected) => Some(Life::Up),
             Event::Peer(Peer::Failed | Peer::Closed) => Some(Life::Lost),
@@ -276,6 +277,10 @@ impl Owner {
             Event::PipelineFailed(reason) => {
                 // A page that closes makes sctpenc give up: no event for an operator.
                 log::debug!("viewer {from}: {reason}");
+                Some(Life::Lost)
+            }
+            Event::TooManyChannels => {
+                log::debug!("viewer {from} opens too many channels");
                 Some(Life::Lost)
             }
             Event::Opened(label, channel) => {
@@ -292,8 +297,11 @@ impl Owner {
                 None
             }
             Event::Message(label, payload) => {
-                live.post.taken();
-                if label == Label::Commands { self.on_command(from, payload) } else { None }
+                if label == Label::Commands {
+                    self.on_command(from, payload)
+                } else {
+                    None
+                }
             }
         };
         if let Some(happened) = happened {
@@ -362,6 +370,9 @@ impl Owner {
         let now = self.now();
         let mut todo = self.table.on_all(Life::Tick, now);
         for (id, live) in &mut self.live {
+            if live.post.flooded() {
+                todo.extend(self.table.on(*id, Life::Lost, now));
+            }
             if live.keepalive.as_mut().is_some_and(|keepalive| keepalive.due(now)) {
                 let sent = live.link.say(Payload::Binary(PING.to_vec()), now);
                 if let Some(lost) = overrun(sent) {
@@ -454,6 +465,30 @@ impl Owner {
     }
 }
 
+/// Builds on a blocking thread. A panic there is an error like another, or its
+/// connection would never leave the table.
+async fn built(
+    connection: ConnectionId,
+    build: impl FnOnce() -> Result<Box<(Viewer, String)>, ViewerError> + Send + 'static,
+) -> Done {
+    let built = spawn_blocking(build).await;
+    Done::Built(connection, built.unwrap_or(Err(ViewerError::Panicked)))
+}
+
 fn overrun(sent: Sent) -> Option<Life> {
     (sent == Sent::Overrun).then_some(Life::Lost)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_while_a_viewer_is_built_is_no_answer() {
+        let id = ConnectionId::random().unwrap();
+        let done = built(id, || panic!("on purpose")).await;
+        let Done::Built(of, Err(ViewerError::Panicked)) = done else { panic!("no error") };
+        assert_eq!(of, id);
+    }
 }

@@ -4,7 +4,7 @@
 //! here waits.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use gstreamer_webrtc as gst_webrtc;
 use tokio::sync::mpsc;
@@ -19,9 +19,13 @@ const MESSAGE_LIMIT: usize = 32;
 /// Longest message of a peer: commands are a line of JSON.
 const MESSAGE_BYTES: usize = 16 * 1024;
 
-/// Events of all connections that wait for the owner. A connection has at most
-/// [`MESSAGE_LIMIT`] messages and a few changes of state in it.
-pub(super) const EVENT_LIMIT: usize = 2048;
+/// Changes of state of one connection that wait for the owner: ICE and DTLS go
+/// through a handful, each of two channels opens and closes once.
+const STATE_LIMIT: usize = 16;
+
+/// Events of one connection that wait for the owner. With room for so many of
+/// each connection nobody crowds out another's.
+pub(super) const EVENTS_PER_CONNECTION: usize = MESSAGE_LIMIT + STATE_LIMIT;
 
 /// What a viewer's pipeline has to say.
 #[derive(Debug)]
@@ -30,6 +34,8 @@ pub(super) enum Event {
     Peer(gst_webrtc::WebRTCPeerConnectionState),
     /// An element gave up: its message on the bus.
     PipelineFailed(String),
+    /// The peer opens more channels than a page needs.
+    TooManyChannels,
     /// The peer's channel is there and open.
     Opened(Label, gst_webrtc::WebRTCDataChannel),
     /// SCTP has taken what was buffered.
@@ -52,41 +58,63 @@ pub(super) enum Payload {
 pub(super) struct Post {
     connection: ConnectionId,
     events: mpsc::Sender<(ConnectionId, Event)>,
-    waiting: Arc<AtomicUsize>,
-    lost: Arc<AtomicU64>,
+    count: Arc<Count>,
+}
+
+/// What of a connection waits, and what found no room.
+#[derive(Debug, Default)]
+struct Count {
+    messages: AtomicUsize,
+    states: AtomicUsize,
+    lost: AtomicU64,
+    flooded: AtomicBool,
 }
 
 impl Post {
     pub fn new(connection: ConnectionId, events: mpsc::Sender<(ConnectionId, Event)>) -> Self {
-        Self { connection, events, waiting: Arc::default(), lost: Arc::default() }
+        Self { connection, events, count: Arc::default() }
     }
 
-    /// Posts a change of state.
+    /// Posts a change of state; one that finds no room makes it [`Self::flooded`].
     pub fn send(&self, event: Event) {
-        if self.events.try_send((self.connection, event)).is_err() {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+        let waiting = self.count.states.fetch_add(1, Ordering::Relaxed);
+        let event = (waiting < STATE_LIMIT).then_some((self.connection, event));
+        if event.is_none_or(|event| self.events.try_send(event).is_err()) {
+            self.count.states.fetch_sub(1, Ordering::Relaxed);
+            self.count.lost.fetch_add(1, Ordering::Relaxed);
+            self.count.flooded.store(true, Ordering::Relaxed);
         }
     }
 
     /// Posts what the peer said; too much of it, or too long, is lost and counted.
     pub fn message(&self, label: Label, bytes: &[u8], payload: impl FnOnce() -> Payload) {
-        let waiting = self.waiting.fetch_add(1, Ordering::Relaxed);
+        let waiting = self.count.messages.fetch_add(1, Ordering::Relaxed);
         let fits = waiting < MESSAGE_LIMIT && bytes.len() <= MESSAGE_BYTES;
         let event = fits.then(|| (self.connection, Event::Message(label, payload())));
         if event.is_none_or(|event| self.events.try_send(event).is_err()) {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
-            self.lost.fetch_add(1, Ordering::Relaxed);
+            self.count.messages.fetch_sub(1, Ordering::Relaxed);
+            self.count.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// The owner took a message.
-    pub fn taken(&self) {
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
+    /// The owner took an event.
+    pub fn taken(&self, event: &Event) {
+        let waiting = match event {
+            Event::Message(..) => &self.count.messages,
+            _ => &self.count.states,
+        };
+        waiting.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Messages and events that found no room.
     pub fn lost(&self) -> u64 {
-        self.lost.load(Ordering::Relaxed)
+        self.count.lost.load(Ordering::Relaxed)
+    }
+
+    /// Whether a change of state was lost: what is known of the connection is not
+    /// true any more.
+    pub fn flooded(&self) -> bool {
+        self.count.flooded.load(Ordering::Relaxed)
     }
 }
 
@@ -97,23 +125,48 @@ mod tests {
 
     #[test]
     fn a_flood_of_messages_loses_only_its_own() {
-        let (events, mut owner) = mpsc::channel(EVENT_LIMIT);
+        let (events, mut owner) = mpsc::channel(2 * EVENTS_PER_CONNECTION);
         let flood = Post::new(ConnectionId::random().unwrap(), events.clone());
         let quiet = Post::new(ConnectionId::random().unwrap(), events);
         let say = |post: &Post| post.message(Label::Commands, b"x", || Payload::Text("x".into()));
         (0..1000).for_each(|_| say(&flood));
         say(&quiet);
         assert_eq!((flood.lost(), quiet.lost()), (1000 - MESSAGE_LIMIT as u64, 0));
-        while owner.try_recv().is_ok_and(|(from, _)| from == flood.connection) {
-            flood.taken();
+        for _ in 0..MESSAGE_LIMIT {
+            let (from, event) = owner.try_recv().unwrap();
+            assert_eq!(from, flood.connection);
+            flood.taken(&event);
         }
         say(&flood);
         assert_eq!(flood.lost(), 1000 - MESSAGE_LIMIT as u64);
     }
 
     #[test]
+    fn a_flood_of_states_and_messages_leaves_room_for_others() {
+        let (events, mut owner) = mpsc::channel(2 * EVENTS_PER_CONNECTION);
+        let flood = Post::new(ConnectionId::random().unwrap(), events.clone());
+        let quiet = Post::new(ConnectionId::random().unwrap(), events);
+        let say = |post: &Post| post.message(Label::Commands, b"x", || Payload::Text("x".into()));
+        for _ in 0..1000 {
+            flood.send(Event::Closed(Label::Commands));
+            say(&flood);
+        }
+        assert!(flood.flooded());
+        (0..MESSAGE_LIMIT).for_each(|_| say(&quiet));
+        (0..STATE_LIMIT).for_each(|_| quiet.send(Event::Drained(Label::Predictions)));
+        assert_eq!((quiet.lost(), quiet.flooded()), (0, false));
+        while let Ok((from, event)) = owner.try_recv() {
+            if from == quiet.connection {
+                quiet.taken(&event);
+            }
+        }
+        (0..STATE_LIMIT).for_each(|_| quiet.send(Event::Closed(Label::Commands)));
+        assert!(!quiet.flooded());
+    }
+
+    #[test]
     fn a_message_that_is_too_long_is_lost_and_counted() {
-        let (events, mut owner) = mpsc::channel(EVENT_LIMIT);
+        let (events, mut owner) = mpsc::channel(EVENTS_PER_CONNECTION);
         let post = Post::new(ConnectionId::random().unwrap(), events);
         let long = vec![0; MESSAGE_BYTES + 1];
         post.message(Label::Commands, &long, || Payload::Binary(long.clone()));

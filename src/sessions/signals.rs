@@ -11,7 +11,7 @@ use gstreamer_webrtc as gst_webrtc;
 
 use crate::camera::Rendition;
 
-use super::channel::Label;
+use super::channel::{Label, Newcomer, Opened};
 use super::post::{Event, Payload, Post};
 use super::repeats::Repeats;
 
@@ -30,10 +30,13 @@ pub(super) fn connect(
     webrtc.connect_notify(Some("connection-state"), move |webrtc, _| {
         peer.send(Event::Peer(webrtc.property("connection-state")));
     });
-    let channels = post.clone();
+    let (channels, opened) = (post.clone(), Opened::default());
     webrtc.connect("on-data-channel", false, move |values| {
-        if let Ok(channel) = values[1].get::<gst_webrtc::WebRTCDataChannel>() {
-            connect_channel(channel, &channels);
+        let channel = values[1].get::<gst_webrtc::WebRTCDataChannel>().ok()?;
+        match opened.another(channel.label().as_deref()) {
+            Newcomer::Heard(label) => connect_channel(label, channel, &channels),
+            Newcomer::Unheard => {}
+            Newcomer::TooMany => channels.send(Event::TooManyChannels),
         }
         None
     });
@@ -96,9 +99,7 @@ fn limiter() -> Option<gst::Element> {
     Some(identity)
 }
 
-/// Channels that we do not know stay unheard.
-fn connect_channel(channel: gst_webrtc::WebRTCDataChannel, post: &Post) {
-    let Some(label) = channel.label().and_then(|label| Label::parse(&label)) else { return };
+fn connect_channel(label: Label, channel: gst_webrtc::WebRTCDataChannel, post: &Post) {
     let text = post.clone();
     channel.connect_on_message_string(move |_, message| {
         let message = message.unwrap_or_default();

@@ -10,6 +10,10 @@ use super::{ConnectionId, NotFound, SessionId};
 /// A page replaces its connection by a second one; a third ends the oldest.
 const CONNECTIONS_PER_SESSION: usize = 2;
 
+/// Connections for each place at most; those that are being torn down cost memory
+/// too.
+pub(super) const CONNECTIONS_PER_PLACE: usize = CONNECTIONS_PER_SESSION + 1;
+
 /// What is to be done, and to which connection.
 pub(super) type Todo = Vec<(ConnectionId, Action)>;
 
@@ -77,8 +81,7 @@ impl Table {
         connection: ConnectionId,
         now: Duration,
     ) -> Result<Admitted, Full> {
-        // Pipelines that are still being torn down cost memory too.
-        if self.connections.len() >= self.limit * (CONNECTIONS_PER_SESSION + 1) {
+        if self.connections.len() >= self.limit * CONNECTIONS_PER_PLACE {
             return Err(Full);
         }
         let known = wish.session.filter(|id| self.owned(*id, wish.login.as_deref()).is_some());

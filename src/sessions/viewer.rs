@@ -30,7 +30,8 @@ const PACKET_BYTES: u32 = 1200;
 const GATHERING_LIMIT: Duration = Duration::from_millis(300);
 
 /// The same where only relays count: without a server's answer there is no path.
-const RELAY_GATHERING_LIMIT: Duration = Duration::from_secs(2);
+/// A page waits 2 s for its answer.
+const RELAY_GATHERING_LIMIT: Duration = Duration::from_millis(1500);
 
 /// An answer without any candidate is worth nothing; a busy machine gets this
 /// long for its first. Without a network interface libnice never ends.
@@ -77,6 +78,15 @@ pub enum ViewerError {
     /// There is nowhere that the peer could reach us.
     #[error("this device has no network address to offer; connect it to a network")]
     NoAddress,
+    /// Only relays may be used, and there is none.
+    #[error(
+        "no TURN server of ice.servers answered within {limit:?}; check their addresses and \
+         credentials"
+    )]
+    NoRelay {
+        /// How long it was waited for.
+        limit: Duration,
+    },
     /// The answer would show no picture.
     #[error("webrtcbin rejected the video section")]
     VideoRejected,
@@ -86,6 +96,9 @@ pub enum ViewerError {
         /// As configured.
         url: String,
     },
+    /// A fault of this program; its thread's last words are in the log.
+    #[error("making the viewer's pipeline panicked")]
+    Panicked,
     /// No random bytes for SSRC and RTP time.
     #[error("the kernel gives no random bytes")]
     Random,
@@ -96,7 +109,7 @@ impl ViewerError {
     pub(super) fn hint(&self) -> &'static str {
         match self {
             Self::Offer { .. } => super::error::AS_IT_IS,
-            Self::NoAddress | Self::Silent { .. } => "try again in a moment",
+            Self::NoAddress | Self::NoRelay { .. } | Self::Silent { .. } => "try again in a moment",
             _ => "try again; if it stays so, look into the log and run signpost check",
         }
     }
@@ -128,11 +141,9 @@ impl Viewer {
     /// Builds the pipeline and answers the offer. Blocks for milliseconds, at most
     /// until the plan's timeout; on error nothing is left running.
     pub fn answer(plan: Plan) -> Result<(Self, String), ViewerError> {
-        let relay = plan.ice.transport_policy == config::TransportPolicy::Relay;
-        let gathering = if relay { RELAY_GATHERING_LIMIT } else { GATHERING_LIMIT };
         let deadline = Instant::now() + plan.timeout;
         let viewer = Self::build(&plan)?;
-        match viewer.negotiate(&plan.offer.sdp, gathering, deadline) {
+        match viewer.negotiate(&plan.offer.sdp, plan.ice.transport_policy, deadline) {
             Ok(answer) => Ok((viewer, plan.offer.complete(&answer))),
             Err(error) => {
                 viewer.end();
@@ -160,14 +171,8 @@ impl Viewer {
 
     /// Stops the pipeline. Blocks, some 11 ms; upstream reports that it can
     /// block for ever, so the caller has a deadline.
-    pub fn end(mut self) {
-        self.attachment = None;
-        if let Some(bus) = self.pipeline.bus() {
-            bus.unset_sync_handler();
-        }
-        if let Err(error) = self.pipeline.set_state(gst::State::Null) {
-            log::warn!("viewer's pipeline did not stop: {error}");
-        }
+    pub fn end(self) {
+        drop(self);
     }
 
     fn build(plan: &Plan) -> Result<Self, ViewerError> {
@@ -202,7 +207,7 @@ impl Viewer {
     fn negotiate(
         &self,
         offer: &str,
-        gathering: Duration,
+        policy: config::TransportPolicy,
         deadline: Instant,
     ) -> Result<String, ViewerError> {
         let gathered = self.gathered();
@@ -213,25 +218,43 @@ impl Viewer {
         let answer = reply
             .and_then(|reply| reply.get::<gst_webrtc::WebRTCSessionDescription>("answer").ok())
             .ok_or_else(|| refused("create-answer", "the reply holds no answer"))?;
-        let until = deadline.min(Instant::now() + gathering);
+        let started = Instant::now();
         self.set_description("set-local-description", &answer, deadline)?;
-        let wait = |until: Instant| {
-            gathered.recv_timeout(until.saturating_duration_since(Instant::now())).is_ok()
-        };
-        let complete = wait(until);
-        let mut local = self.local_description()?;
-        // Late candidates of a silent server are not worth a late answer.
-        if !complete && !has_candidates(&local) {
-            wait(deadline.min(until + FIRST_CANDIDATE_LIMIT));
-            local = self.local_description()?;
-        }
-        if !has_candidates(&local) {
-            return Err(ViewerError::NoAddress);
-        }
+        let local = self.gather(&gathered, policy, started, deadline)?;
         if !local.sdp().medias().any(|media| media.media() == Some("video") && media.port() != 0) {
             return Err(ViewerError::VideoRejected);
         }
         local.sdp().as_text().map_err(|error| refused("create-answer", &error.to_string()))
+    }
+
+    /// Waits for our candidates; `started` is when webrtcbin was told to look for them.
+    fn gather(
+        &self,
+        gathered: &Receiver<()>,
+        policy: config::TransportPolicy,
+        started: Instant,
+        deadline: Instant,
+    ) -> Result<gst_webrtc::WebRTCSessionDescription, ViewerError> {
+        let wait = |limit: Duration| {
+            let until = deadline.min(started + limit);
+            gathered.recv_timeout(until.saturating_duration_since(Instant::now())).is_ok()
+        };
+        let (limit, nothing) = match policy {
+            config::TransportPolicy::All => (GATHERING_LIMIT, ViewerError::NoAddress),
+            config::TransportPolicy::Relay => {
+                let limit = RELAY_GATHERING_LIMIT;
+                (limit, ViewerError::NoRelay { limit })
+            }
+        };
+        // Late candidates of a silent server are not worth a late answer.
+        let complete = wait(limit);
+        let mut local = self.local_description()?;
+        let hosts = policy == config::TransportPolicy::All;
+        if hosts && !complete && !has_candidates(&local) {
+            wait(limit + FIRST_CANDIDATE_LIMIT);
+            local = self.local_description()?;
+        }
+        if has_candidates(&local) { Ok(local) } else { Err(nothing) }
     }
 
     /// Gives webrtcbin the offer. What it refuses here, our checks let pass.
@@ -293,6 +316,19 @@ impl Viewer {
         match reply.as_ref().and_then(|reply| reply.get::<gst::glib::Error>("error").ok()) {
             Some(error) => Err(refused(step, error.message())),
             None => Ok(reply),
+        }
+    }
+}
+
+/// A pipeline must not be dropped while it plays, also when its thread panics.
+impl Drop for Viewer {
+    fn drop(&mut self) {
+        self.attachment = None;
+        if let Some(bus) = self.pipeline.bus() {
+            bus.unset_sync_handler();
+        }
+        if let Err(error) = self.pipeline.set_state(gst::State::Null) {
+            log::warn!("viewer's pipeline did not stop: {error}");
         }
     }
 }

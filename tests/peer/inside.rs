@@ -12,7 +12,7 @@ use signpost::camera::{self, Camera, Encoder, RawFrame};
 use signpost::clock::Clock;
 use signpost::config;
 use signpost::recognition::{Prediction, Timing};
-use signpost::sessions::{Offer, OfferError, Sessions};
+use signpost::sessions::{Offer, OfferError, Sessions, ViewerError};
 use tokio::sync::{broadcast, watch};
 
 use super::receiver::{PATIENCE, Peer, Seen};
@@ -37,7 +37,17 @@ impl Inside {
     }
 }
 
+/// Addresses of this machine only.
+fn lan() -> config::Ice {
+    let transport_policy = config::TransportPolicy::All;
+    config::Ice { servers: Vec::new(), transport_policy, udp_ports: None }
+}
+
 fn start(negotiation_timeout: Duration) -> Inside {
+    start_with(negotiation_timeout, lan())
+}
+
+fn start_with(negotiation_timeout: Duration, ice: config::Ice) -> Inside {
     gst::init().unwrap();
     let clock = Clock::start();
     let (stop, stopped) = watch::channel(());
@@ -62,11 +72,6 @@ fn start(negotiation_timeout: Duration) -> Inside {
         keepalive: Duration::from_secs(5),
         negotiation_timeout,
         buffer_limit_bytes: 1 << 22,
-    };
-    let ice = config::Ice {
-        servers: Vec::new(),
-        transport_policy: config::TransportPolicy::All,
-        udp_ports: None,
     };
     let sessions = Sessions::start(vec![started.camera], &predictions, limits, ice, clock);
     let (frames, camera) = (started.frames, started.owner);
@@ -202,6 +207,68 @@ async fn a_peer_that_left_before_its_answer_holds_no_place() {
     let mut status = inside.sessions.status();
     let one = status.wait_for(|status| status.connections == 1);
     tokio::time::timeout(PATIENCE, one).await.expect("the ghosts gone in time").unwrap();
+    inside.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_relay_that_answers_the_servers_are_blamed() {
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let server = config::IceServer {
+        urls: vec![format!("turn:{}", silent.local_addr().unwrap())],
+        username: Some("u".into()),
+        credential: Some("p".into()),
+    };
+    let transport_policy = config::TransportPolicy::Relay;
+    let ice = config::Ice { servers: vec![server], transport_policy, ..lan() };
+    let inside = start_with(Duration::from_secs(10), ice);
+    let refused = answer(&inside, Peer::new().offer()).await;
+    let error = refused.unwrap_err();
+    assert!(matches!(error, OfferError::Viewer(ViewerError::NoRelay { .. })), "{error:?}");
+    inside.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_channel_of_a_name_is_not_heard() {
+    let inside = start(Duration::from_secs(10));
+    let peer = Peer::new();
+    peer.accept(&answer(&inside, peer.offer()).await.unwrap());
+    let said = |seen: Seen| match seen {
+        Seen::Text(label, text) if label == "commands" => {
+            Some(serde_json::from_str::<Value>(&text).unwrap())
+        }
+        _ => None,
+    };
+    tokio::task::block_in_place(|| {
+        let hello = peer.until("hello", said);
+        assert_eq!(hello["type"], "hello");
+        let second = peer.open("commands", "second");
+        peer.until("a second one", |seen| (seen == Seen::Opened("second".into())).then_some(()));
+        let echo = json!({"type": "echo"}).to_string();
+        second.send_string_full(Some(&echo)).unwrap();
+        second.close();
+        for _ in 0..3 {
+            peer.commands.send_string_full(Some(&echo)).unwrap();
+            // Nobody is greeted twice, and the first channel is still open.
+            assert_eq!(peer.until("an echo", said)["type"], "echo");
+        }
+    });
+    inside.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_opens_channels_without_end_is_let_go() {
+    let inside = start(NEVER);
+    let peer = Peer::new();
+    peer.accept(&answer(&inside, peer.offer()).await.unwrap());
+    let channels: Vec<_> = tokio::task::block_in_place(|| {
+        let opened = Seen::Opened("commands".into());
+        peer.until("commands", |seen| (seen == opened).then_some(()));
+        (0..3).map(|n| peer.open("commands", &format!("further {n}"))).collect()
+    });
+    let mut status = inside.sessions.status();
+    let free = status.wait_for(|status| status.viewers == 0 && status.connections == 0);
+    tokio::time::timeout(PATIENCE, free).await.expect("let go in time").unwrap();
+    drop(channels);
     inside.end().await;
 }
 

@@ -26,6 +26,7 @@ pub enum Seen {
     /// A picture out of the decoder: its mean luma.
     Decoded(u8),
     Opened(String),
+    Closed(String),
     Text(String, String),
     Binary(String, Vec<u8>),
     State(gst_webrtc::WebRTCPeerConnectionState),
@@ -35,6 +36,7 @@ pub struct Peer {
     pipeline: gst::Pipeline,
     webrtc: gst::Element,
     pub commands: WebRTCDataChannel,
+    post: Sender<Seen>,
     seen: Receiver<Seen>,
 }
 
@@ -70,7 +72,7 @@ impl Peer {
             .build();
         channel(&webrtc, "predictions", Some(loose), &post);
         pipeline.set_state(gst::State::Playing).unwrap();
-        Self { pipeline, webrtc, commands, seen }
+        Self { pipeline, webrtc, commands, post, seen }
     }
 
     /// An offer with all candidates.
@@ -92,6 +94,14 @@ impl Peer {
         }
         let local: gst_webrtc::WebRTCSessionDescription = self.webrtc.property("local-description");
         local.sdp().as_text().unwrap()
+    }
+
+    /// Opens a further channel, which is seen as `name`.
+    pub fn open(&self, label: &str, name: &str) -> WebRTCDataChannel {
+        let channel: WebRTCDataChannel =
+            self.webrtc.emit_by_name("create-data-channel", &[&label, &None::<gst::Structure>]);
+        watch(&channel, name, &self.post);
+        channel
     }
 
     pub fn accept(&self, answer: &str) {
@@ -139,9 +149,17 @@ fn channel(
 ) -> WebRTCDataChannel {
     let channel: WebRTCDataChannel =
         webrtc.emit_by_name("create-data-channel", &[&label, &options]);
+    watch(&channel, label, post);
+    channel
+}
+
+/// Tells what happens on a channel.
+fn watch(channel: &WebRTCDataChannel, label: &str, post: &Sender<Seen>) {
     let (label, opened) = (label.to_owned(), post.clone());
     let name = label.clone();
     channel.connect_on_open(move |_| drop(opened.send(Seen::Opened(name.clone()))));
+    let (name, closed) = (label.clone(), post.clone());
+    channel.connect_on_close(move |_| drop(closed.send(Seen::Closed(name.clone()))));
     let (name, text) = (label.clone(), post.clone());
     channel.connect_on_message_string(move |_, message| {
         let _ = text.send(Seen::Text(name.clone(), message.unwrap_or_default().to_owned()));
@@ -151,7 +169,6 @@ fn channel(
         let bytes = message.map(|bytes| bytes.to_vec()).unwrap_or_default();
         let _ = binary.send(Seen::Binary(label.clone(), bytes));
     });
-    channel
 }
 
 /// Decodes what arrives, and tells of every packet and picture.
