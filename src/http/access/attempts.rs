@@ -22,6 +22,15 @@ pub struct Attempts {
     tries: HashMap<IpAddr, Tries>,
 }
 
+/// A try that has been taken.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Taken {
+    address: IpAddr,
+    at: Instant,
+    /// The address's try before it.
+    before: Instant,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Tries {
     wrong: u32,
@@ -45,9 +54,10 @@ impl Tries {
 }
 
 impl Attempts {
-    /// Takes a try and counts it as wrong until [`Self::succeeded`], so that tries
-    /// at the same time do not outrun the count. `Err`: wait for so long.
-    pub fn take(&mut self, address: IpAddr, now: Instant) -> Result<(), Duration> {
+    /// Takes a try and counts it as wrong until [`Self::succeeded`] or
+    /// [`Self::give_back`], so that tries at the same time do not outrun the count.
+    /// `Err`: wait for so long.
+    pub fn take(&mut self, address: IpAddr, now: Instant) -> Result<Taken, Duration> {
         let address = network(address);
         let fresh = Tries { wrong: 0, last: now };
         let known = self.tries.get(&address).copied();
@@ -59,9 +69,22 @@ impl Attempts {
         if known.is_none() && self.tries.len() >= ADDRESSES {
             self.forget_one();
         }
+        let before = tries.last;
         tries = Tries { wrong: tries.wrong.saturating_add(1), last: now };
         self.tries.insert(address, tries);
-        Ok(())
+        Ok(Taken { address, at: now, before })
+    }
+
+    /// The password was never looked at.
+    pub fn give_back(&mut self, taken: Taken) {
+        let Some(tries) = self.tries.get_mut(&taken.address) else { return };
+        tries.wrong = tries.wrong.saturating_sub(1);
+        if tries.last == taken.at {
+            tries.last = taken.before;
+        }
+        if tries.wrong == 0 {
+            self.tries.remove(&taken.address);
+        }
     }
 
     /// The password was right.
@@ -98,6 +121,12 @@ mod tests {
 
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 168, 1, 7));
 
+    fn spend(attempts: &mut Attempts, address: IpAddr, now: Instant) {
+        for _ in 0..FREE {
+            attempts.take(address, now).unwrap();
+        }
+    }
+
     fn seconds(count: u64) -> Duration {
         Duration::from_secs(count)
     }
@@ -106,26 +135,45 @@ mod tests {
     fn waits_grow_with_every_wrong_password() {
         let (mut attempts, mut now) = (Attempts::default(), Instant::now());
         for _ in 0..FREE {
-            assert_eq!(attempts.take(HERE, now), Ok(()));
+            assert_eq!(attempts.take(HERE, now).map(drop), Ok(()));
         }
         for wait in [60, 120, 240, 480, 900, 900] {
-            assert_eq!(attempts.take(HERE, now), Err(seconds(wait)));
+            assert_eq!(attempts.take(HERE, now).map(drop), Err(seconds(wait)));
             now += seconds(wait - 1);
-            assert_eq!(attempts.take(HERE, now), Err(seconds(1)));
+            assert_eq!(attempts.take(HERE, now).map(drop), Err(seconds(1)));
             now += seconds(1);
-            assert_eq!(attempts.take(HERE, now), Ok(()));
+            assert_eq!(attempts.take(HERE, now).map(drop), Ok(()));
         }
     }
 
     #[test]
     fn right_password_and_quiet_clear_the_count() {
         let (mut attempts, start) = (Attempts::default(), Instant::now());
-        (0..FREE).for_each(|_| attempts.take(HERE, start).unwrap());
+        spend(&mut attempts, HERE, start);
         attempts.succeeded(HERE);
-        (0..FREE).for_each(|_| attempts.take(HERE, start).unwrap());
+        spend(&mut attempts, HERE, start);
         let later = start + MINUTE + FORGIVEN_AFTER;
-        (0..FREE).for_each(|_| attempts.take(HERE, later).unwrap());
+        spend(&mut attempts, HERE, later);
         assert!(attempts.take(HERE, later).is_err());
+    }
+
+    #[test]
+    fn a_try_that_is_given_back_leaves_no_trace() {
+        let (mut attempts, mut now) = (Attempts::default(), Instant::now());
+        for _ in 0..3 * FREE {
+            let taken = attempts.take(HERE, now).unwrap();
+            attempts.give_back(taken);
+        }
+        spend(&mut attempts, HERE, now);
+        assert_eq!(attempts.take(HERE, now), Err(MINUTE));
+        // Who has waited once need not wait again.
+        now += MINUTE;
+        let taken = attempts.take(HERE, now).unwrap();
+        attempts.give_back(taken);
+        assert!(attempts.take(HERE, now).is_ok());
+        attempts.give_back(taken);
+        attempts.succeeded(HERE);
+        attempts.give_back(taken);
     }
 
     #[test]
@@ -138,14 +186,14 @@ mod tests {
         assert!(attempts.take("2001:db8:0:1::ffff".parse().unwrap(), now).is_err());
         assert!(attempts.take("2001:db8:0:2::ffff".parse().unwrap(), now).is_ok());
         let mapped = "::ffff:192.168.1.7".parse().unwrap();
-        (0..FREE).for_each(|_| attempts.take(mapped, now).unwrap());
+        spend(&mut attempts, mapped, now);
         assert!(attempts.take(HERE, now).is_err());
     }
 
     #[test]
     fn made_up_addresses_neither_fill_memory_nor_free_who_waits() {
         let (mut attempts, now) = (Attempts::default(), Instant::now());
-        (0..FREE).for_each(|_| attempts.take(HERE, now).unwrap());
+        spend(&mut attempts, HERE, now);
         for made_up in 0..4 * u32::try_from(ADDRESSES).unwrap() {
             attempts.take(IpAddr::from(made_up.to_be_bytes()), now).unwrap();
             assert!(attempts.tries.len() <= ADDRESSES);

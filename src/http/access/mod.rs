@@ -6,7 +6,7 @@ pub mod password;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use argon2::password_hash::PasswordHashString;
@@ -16,8 +16,9 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use tokio::sync::Semaphore;
 
+use self::attempts::{Attempts, Taken};
 pub use self::logins::{LoginId, Token};
-use self::{attempts::Attempts, logins::Logins, password::PasswordError};
+use self::{logins::Logins, password::PasswordError};
 use super::Problem;
 use crate::config::{self, Config};
 use crate::errors;
@@ -27,8 +28,9 @@ pub const COOKIE_NAME: &str = "signpost_login";
 /// Passwords hashed at the same time. Each takes a core and 19 MiB, and the video
 /// needs the others.
 const HASHES: usize = 1;
-/// A login that has waited so long for its turn is told to come back.
-const LONGEST_QUEUE: Duration = Duration::from_secs(5);
+/// A login that has waited so long for its turn is told to come back: the page
+/// waits 2 s for an answer.
+const LONGEST_QUEUE: Duration = Duration::from_millis(1500);
 /// One line on wrong passwords in this time; it says how many there were.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 
@@ -69,8 +71,8 @@ pub struct Access {
     entry: Entry,
     password_file: PathBuf,
     login: Duration,
-    hashing: Semaphore,
-    state: Mutex<State>,
+    hashing: Arc<Semaphore>,
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Debug, Default)]
@@ -105,8 +107,9 @@ impl Access {
             let needs = |source| AccessError::NeedsPassword { address, source };
             password::read(&password_file).map_err(needs)?;
         }
-        let (login, state) = (config.access.login, Mutex::default());
-        Ok(Self { entry, password_file, login, hashing: Semaphore::new(HASHES), state })
+        let (login, state) = (config.access.login, Arc::default());
+        let hashing = Arc::new(Semaphore::new(HASHES));
+        Ok(Self { entry, password_file, login, hashing, state })
     }
 
     /// Whether a login is asked for.
@@ -124,20 +127,26 @@ impl Access {
     /// Checks a password that came from `address`. Hashes on a blocking thread.
     pub async fn log_in(&self, address: IpAddr, password: String) -> Result<Granted, LoginError> {
         let hash = password::read(&self.password_file)?;
-        self.take_try(address)?;
-        let turn = tokio::time::timeout(LONGEST_QUEUE, self.hashing.acquire());
-        let Ok(Ok(_turn)) = turn.await else { return Err(LoginError::Busy) };
+        let attempt = self.take_try(address)?;
+        let turn = tokio::time::timeout(LONGEST_QUEUE, self.hashing.clone().acquire_owned());
+        let Ok(Ok(turn)) = turn.await else { return Err(LoginError::Busy) };
         let known = hash.clone();
-        let verified = tokio::task::spawn_blocking(move || password::verify(&password, &known));
-        if !verified.await.unwrap_or(false) {
-            return Err(LoginError::Wrong);
+        // Turn and verdict are the thread's, so that a client that goes away meanwhile
+        // neither makes room for a second hash nor gets its try back.
+        let verified = tokio::task::spawn_blocking(move || {
+            let right = password::verify(&password, &known);
+            attempt.judge(right);
+            drop(turn);
+            right
+        });
+        match verified.await {
+            Ok(true) => {}
+            Ok(false) => return Err(LoginError::Wrong),
+            Err(_) => return Err(LoginError::Busy),
         }
         let token = Token::random().map_err(|_| LoginError::Busy)?;
         let now = Instant::now();
         let mut state = self.lock();
-        state.attempts.succeeded(address);
-        state.refused = state.refused.saturating_sub(1);
-        state.unsaid = state.unsaid.saturating_sub(1);
         if state.password.as_ref().is_some_and(|before| *before != hash) {
             state.logins.end_all();
         }
@@ -191,25 +200,65 @@ impl Access {
         tokens(headers).for_each(|token| state.logins.end(token));
     }
 
-    /// Counts a try as wrong until it proves right.
-    fn take_try(&self, address: IpAddr) -> Result<(), LoginError> {
+    /// Counts a try as wrong until it proves right or was not made.
+    fn take_try(&self, address: IpAddr) -> Result<Attempt, LoginError> {
         let now = Instant::now();
         let mut state = self.lock();
         state.refused += 1;
         state.unsaid += 1;
-        let taken = state.attempts.take(address, now).map_err(LoginError::TooMany);
+        let taken = state.attempts.take(address, now);
         let due = state.said.is_none_or(|said| now.duration_since(said) >= LOG_EVERY);
         if taken.is_err() && due {
             state.said = Some(now);
             let count = std::mem::take(&mut state.unsaid);
             log::warn!(tries = count; "wrong passwords; further tries have to wait");
         }
-        taken
+        let taken = taken.map_err(LoginError::TooMany)?;
+        Ok(Attempt { state: self.state.clone(), address, taken: Some(taken) })
     }
 
-    /// Held for table look-ups and to read the password's hash, a file of a line.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
+    }
+}
+
+/// Held for table look-ups and to read the password's hash, a file of a line.
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A try that counts as wrong while it is under way. Dropped without a verdict, as
+/// when others log in just now, it was none.
+struct Attempt {
+    state: Arc<Mutex<State>>,
+    address: IpAddr,
+    taken: Option<Taken>,
+}
+
+impl Attempt {
+    fn judge(mut self, right: bool) {
+        let Some(_judged) = self.taken.take() else { return };
+        if right {
+            let mut state = lock(&self.state);
+            state.attempts.succeeded(self.address);
+            state.forget_refusal();
+        }
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        let Some(taken) = self.taken.take() else { return };
+        let mut state = lock(&self.state);
+        state.attempts.give_back(taken);
+        state.forget_refusal();
+    }
+}
+
+impl State {
+    fn forget_refusal(&mut self) {
+        self.refused = self.refused.saturating_sub(1);
+        self.unsaid = self.unsaid.saturating_sub(1);
     }
 }
 

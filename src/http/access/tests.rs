@@ -4,6 +4,7 @@
 
 use std::net::Ipv4Addr;
 use std::path::Path;
+use std::task::Poll;
 
 use axum::http::HeaderValue;
 
@@ -81,6 +82,26 @@ async fn sixth_wrong_password_waits_and_so_does_the_right_one() {
     assert!(matches!(right, Err(LoginError::TooMany(_))));
     let elsewhere = IpAddr::V4(Ipv4Addr::new(192, 168, 1, 9));
     assert!(access.log_in(elsewhere, "correct horse".into()).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_told_to_come_back_has_not_tried() {
+    let folder = tempfile::tempdir().unwrap();
+    set(folder.path(), "correct horse");
+    let access = Access::new(&config("0.0.0.0:0", folder.path()), Entry::Password).unwrap();
+    let others = access.hashing.clone().acquire_owned().await.unwrap();
+    for _ in 0..2 * attempts::FREE {
+        let busy = access.log_in(HERE, "correct horse".into()).await;
+        assert!(matches!(busy, Err(LoginError::Busy)));
+    }
+    for _ in 0..2 * attempts::FREE {
+        let mut given_up = Box::pin(access.log_in(HERE, "correct horse".into()));
+        let poll = std::future::poll_fn(|context| Poll::Ready(given_up.as_mut().poll(context)));
+        assert!(poll.await.is_pending());
+    }
+    assert_eq!(access.refused(), 0);
+    drop(others);
+    assert!(access.log_in(HERE, "correct horse".into()).await.is_ok());
 }
 
 #[tokio::test]
