@@ -7,8 +7,8 @@ use std::path::Path;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::header::{
-    ALLOW, AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, LOCATION, ORIGIN, RETRY_AFTER, SET_COOKIE,
-    WWW_AUTHENTICATE,
+    ACCESS_CONTROL_REQUEST_METHOD, ALLOW, AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, LOCATION,
+    ORIGIN, RETRY_AFTER, SET_COOKIE, WWW_AUTHENTICATE,
 };
 use axum::http::{HeaderName, Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
@@ -255,6 +255,12 @@ async fn allowed_origin_may_read_whep_answers_and_no_others() {
     let preflight = fixture.send(Method::OPTIONS, "/whep", &wall, Body::empty()).await;
     assert_eq!(preflight.status(), 200);
     assert_eq!(preflight.headers()["accept-post"], "application/sdp");
+    let asks = [wall[0].clone(), (ACCESS_CONTROL_REQUEST_METHOD, "DELETE")];
+    let of_session = fixture.send(Method::OPTIONS, "/whep/0", &asks, Body::empty()).await;
+    assert_eq!(of_session.status(), 200);
+    let allowed = of_session.headers()["access-control-allow-methods"].to_str().unwrap();
+    assert!(allowed.contains("DELETE"), "{allowed}");
+    assert_eq!(of_session.headers()["access-control-allow-origin"], "https://wall.example");
     let headers = preflight.headers();
     assert_eq!(headers["access-control-allow-origin"], "https://wall.example");
     assert!(headers["access-control-allow-headers"].to_str().unwrap().contains("Authorization"));

@@ -31,7 +31,7 @@ pub fn routes() -> OpenApiRouter<App> {
     let json = OpenApiRouter::new().routes(routes!(offer)).layer(DefaultBodyLimit::max(JSON_LIMIT));
     OpenApiRouter::new()
         .routes(routes!(whep, whep_options))
-        .routes(routes!(end))
+        .routes(routes!(end, end_options))
         .routes(routes!(end_session))
         .layer(DefaultBodyLimit::max(SDP_LIMIT))
         .merge(json)
@@ -123,6 +123,16 @@ async fn whep(
 )]
 async fn whep_options() -> Response {
     [("accept-post", SDP), ("allow", "POST, OPTIONS")].into_response()
+}
+
+/// What a WHEP session takes; a foreign page's browser asks before it ends one.
+#[utoipa::path(
+    options, path = "/whep/{id}", tag = "live view",
+    params(("id" = String, Path, description = "from Location")),
+    responses((status = 200, description = "Allow names DELETE"))
+)]
+async fn end_options() -> Response {
+    [("allow", "DELETE, OPTIONS")].into_response()
 }
 
 /// End a WHEP session.
