@@ -56,7 +56,7 @@ pub(super) fn choose(camera: &config::Camera, demo_clip: Option<&Path>) -> Resul
         config::Source::File(path) => clip(path, format!("clip {}", path.display()))?,
         config::Source::Rtsp(url) => {
             let text = fill(include_str!("../../pipelines/rtsp.launch"), &[("url", &quoted(url))]);
-            live(format!("network camera {}", without_password(url)), text)
+            live(format!("network camera {}", config::without_secrets(url)), text)
         }
     })
 }
@@ -136,25 +136,9 @@ fn is_usb_name(name: &str) -> bool {
     last.split_once(':').is_some_and(|(vendor, product)| hex(vendor) && hex(product))
 }
 
-/// What may be shown of a URL: not the password before its `@`.
-fn without_password(url: &str) -> String {
-    match (url.find("://"), url.rfind('@')) {
-        (Some(scheme), Some(at)) if at > scheme => {
-            format!("{}{}", &url[..scheme + 3], &url[at + 1..])
-        }
-        _ => url.into(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_password_in_a_url_is_not_shown() {
-        assert_eq!(without_password("rtsp://ann:se@cret@10.0.0.2/x"), "rtsp://10.0.0.2/x");
-        assert_eq!(without_password("rtsp://10.0.0.2:8554/x"), "rtsp://10.0.0.2:8554/x");
-    }
 
     #[test]
     fn a_camera_module_is_taken_before_its_receiver() {

@@ -93,6 +93,9 @@ pub const KEYS: &[Key] = &[
     key("watchdog", "deadline_s", Kind::Whole(2, 120), "10"),
 ];
 
+/// Keys that are accepted and checked, and that nothing reads yet.
+pub const WITHOUT_EFFECT: &[&str] = &["encoder.min_bitrate_kbps", "encoder.low_rendition"];
+
 const PATH: Kind = Kind::Text("a path");
 const ICE_SERVER: &str =
     r#""stun:HOST:PORT" or { urls = ["turn:HOST:PORT"], username = "..", credential = ".." }"#;

@@ -19,7 +19,7 @@ use std::path::Path;
 
 pub use layer::Layer;
 pub use load::{ConfigError, DEFAULT_FILE, load, state_dir};
-pub use problem::{Origin, Problem, Problems, without_userinfo};
+pub use problem::{Origin, Problem, Problems, without_secrets};
 pub use values::{
     Access, Camera, Config, Effective, Encoder, Flip, Http, Ice, IceServer, Model, Sessions,
     Source, TransportPolicy, Watchdog, is_loopback,

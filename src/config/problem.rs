@@ -104,7 +104,7 @@ pub fn shown(key: &str, value: &toml::Value) -> String {
         return "(hidden)".to_owned();
     }
     let text = match value {
-        toml::Value::String(text) => format!("{:?}", without_userinfo(text)),
+        toml::Value::String(text) => format!("{:?}", without_secrets(text)),
         other => other.to_string().replace('\n', " "),
     };
     match text.char_indices().nth(LONGEST) {
@@ -113,13 +113,20 @@ pub fn shown(key: &str, value: &toml::Value) -> String {
     }
 }
 
-/// An address without the user name and password before its host.
+/// An address as it may be shown: scheme, host, port and path. Cameras take
+/// passwords before the host and in the query; both are masked.
 #[must_use]
-pub fn without_userinfo(text: &str) -> String {
+pub fn without_secrets(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
-    let authority = rest.find('/').unwrap_or(rest.len());
-    match rest[..authority].rfind('@') {
-        Some(at) => format!("{scheme}://***@{}", &rest[at + 1..]),
-        None => text.to_owned(),
+    let (user, query) = (rest.rfind('@'), rest.find('?'));
+    match (user, query) {
+        // A password with '?' in it, or a query with '@': which cannot be told.
+        (Some(user), Some(query)) if query < user => format!("{scheme}://***"),
+        _ => {
+            let from = user.map_or(0, |at| at + 1);
+            let shown = &rest[from..query.unwrap_or(rest.len())];
+            let (user, query) = (user.map_or("", |_| "***@"), query.map_or("", |_| "?***"));
+            format!("{scheme}://{user}{shown}{query}")
+        }
     }
 }

@@ -102,14 +102,34 @@ fn values_that_do_not_fit_together_are_told() {
 #[test]
 fn secrets_are_neither_told_nor_shown() {
     let turn = r#"{ urls = ["turn:t:1"], username = "u", credential = "hunter2" }"#;
-    let text = format!("[ice]\nservers = [{turn}]\n[[camera]]\nsource = \"rtsp://u:hunter2@h/s\"");
-    let effective = config(&[file(&text)]).unwrap().effective;
-    assert!(!format!("{effective:?}").contains("hunter2"));
+    for source in ["rtsp://u:hunter2@h/s", "rtsp://u:a/hunter2@h/s", "rtsp://h/s?u=u&p=hunter2"] {
+        let text = format!("[ice]\nservers = [{turn}]\n[[camera]]\nsource = \"{source}\"");
+        let effective = config(&[file(&text)]).unwrap().effective;
+        assert!(!format!("{effective:?}").contains("hunter2"), "{source}");
+    }
     let wrong = "[access]\npassword = \"hunter2\"\n[ice]\nservers = [\"turn:u:hunter2@h\"]\n\
                  [[camera]]\nsource = \"rtspx://u:hunter2@h\"\n";
     let told = messages(wrong);
     assert_eq!(told.len(), 3, "{told:#?}");
     assert!(!format!("{told:?}").contains("hunter2"), "{told:#?}");
+}
+
+#[test]
+fn an_address_is_shown_without_what_opens_it() {
+    let table = [
+        ("rtsp://10.0.0.2:8554/x", "rtsp://10.0.0.2:8554/x"),
+        ("rtsp:rtsp://ann:hunter2@h/x", "rtsp:rtsp://***@h/x"),
+        ("rtsp://ann:hun@ter2@h:8554/x", "rtsp://***@h:8554/x"),
+        ("rtsp://ann:hunt/er2@h/x", "rtsp://***@h/x"),
+        ("rtsp://ann:hunt?er2@h/x", "rtsp://***"),
+        ("rtsp://h/x?user=ann&password=hunter2", "rtsp://h/x?***"),
+        ("rtsp://h/x?user=ann@home&password=hunter2", "rtsp://***"),
+        ("rtsp://ann:hunter2@h/x?channel=1", "rtsp://***@h/x?***"),
+        ("v4l2:/dev/video0", "v4l2:/dev/video0"),
+    ];
+    for (text, expected) in table {
+        assert_eq!(without_secrets(text), expected);
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use toml::Value;
 
 use super::keys::{self, CAMERA, Key, Kind};
 use super::layer::{Entry, Settings, Table};
-use super::problem::{Origin, Problem, shown, without_userinfo};
+use super::problem::{Origin, Problem, shown, without_secrets};
 use super::values::{
     Access, Camera, Config, Effective, Encoder, Http, Ice, Model, Sessions, Source,
     TransportPolicy, Watchdog,
@@ -136,7 +136,7 @@ impl Check<'_> {
     fn show(&mut self, place: Place, value: &Value, origin: &Origin) {
         let Key { section, name, .. } = *place.key;
         let value = match value {
-            Value::String(text) => without_userinfo(text).into(),
+            Value::String(text) => without_secrets(text).into(),
             other => serde_json::to_value(other).unwrap_or_default(),
         };
         let value = if name == "servers" { words::without_credentials(value) } else { value };

@@ -138,9 +138,9 @@ pub struct Encoder {
     pub prefer: Option<String>,
     /// Bit rate at the start and at most.
     pub bitrate_kbps: u32,
-    /// Bit rate at least; not over `bitrate_kbps`.
+    /// Bit rate at least; not over `bitrate_kbps`. Without effect yet.
     pub min_bitrate_kbps: u32,
-    /// Whether a smaller picture is offered to slow viewers.
+    /// Whether a smaller picture is offered to slow viewers. Without effect yet.
     pub low_rendition: bool,
 }
 
@@ -153,7 +153,7 @@ pub struct Sessions {
     pub keepalive: Duration,
     /// Time from offer to connection.
     pub negotiation_timeout: Duration,
-    /// Bytes in a data channel's buffer before messages are dropped.
+    /// Bytes in a `commands` channel's buffer, over which the connection ends.
     pub buffer_limit_bytes: u64,
 }
 

@@ -56,7 +56,7 @@ pub enum BindError {
     /// A port below 1024 without the right to it.
     #[error(
         "port {} is for programs with more rights: choose a port from 1024 on with --listen \
-         {}:8080, or let systemd hand over the socket", address.port(), host(*address)
+         {}:8080", address.port(), host(*address)
     )]
     Forbidden {
         /// As configured.
