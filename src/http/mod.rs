@@ -78,7 +78,9 @@ impl App {
     pub fn new(config: Arc<Config>, access: Access, owners: Owners, device_name: &str) -> Self {
         let Owners { cameras, sessions, recognition, predictions, clock } = owners;
         let guard = Arc::new(guard::Guard::new(&config.http, device_name));
-        let tally = tally::start(predictions);
+        let work =
+            tally::Work { recognition: recognition.clone(), camera: cameras.first().cloned() };
+        let tally = tally::start(predictions, work);
         let (access, started) = (Arc::new(access), Instant::now());
         login::follow(&access, sessions.clone());
         Self { config, cameras, access, sessions, guard, recognition, tally, clock, started }

@@ -131,7 +131,8 @@ impl App {
     }
 
     /// Owners that do not answer: gone, so that nobody publishes their state any
-    /// more, or live without a picture for longer than the watchdog's deadline.
+    /// more, or for longer than the watchdog's deadline live without a picture,
+    /// running without a result, or without a tick.
     pub(super) fn silent_owners(&self) -> Vec<String> {
         let deadline = self.config.watchdog.deadline;
         let now = self.clock.running_time();
@@ -143,20 +144,22 @@ impl App {
         });
         let mut names: Vec<String> =
             silent.map(|camera| format!("camera {}", camera.name())).collect();
-        if self.recognition.has_changed().is_err() {
+        let silent = self.tally.borrow().silent;
+        if self.recognition.has_changed().is_err() || silent > deadline {
             names.push("recognition".to_owned());
         }
-        if self.sessions.status().has_changed().is_err() {
+        let stuck = is_older(self.sessions.ticked(), now, deadline);
+        if self.sessions.status().has_changed().is_err() || stuck {
             names.push("sessions".to_owned());
         }
         names
     }
 }
 
-/// Whether a picture was captured more than `deadline` before `now`, both in
-/// running time. A camera that has just started has none yet.
-fn is_older(captured: Option<ClockTime>, now: ClockTime, deadline: Duration) -> bool {
-    captured.is_some_and(|captured| Duration::from(now.saturating_sub(captured)) > deadline)
+/// Whether a picture or a tick is from more than `deadline` before `now`, both in
+/// running time. Who has just started has none yet.
+fn is_older(newest: Option<ClockTime>, now: ClockTime, deadline: Duration) -> bool {
+    newest.is_some_and(|newest| Duration::from(now.saturating_sub(newest)) > deadline)
 }
 
 fn camera(camera: &Camera) -> CameraStatus {

@@ -4,14 +4,19 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use gstreamer::ClockTime;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
-use crate::recognition::Prediction;
+use crate::camera::Camera;
+use crate::recognition::{self, Prediction};
 
 /// The rate is a mean over this many seconds.
 const SECONDS: usize = 5;
+
+/// How often is looked.
+const TICK: Duration = Duration::from_secs(1);
 
 /// Results since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -22,27 +27,47 @@ pub struct Tally {
     pub dropped: u64,
     /// Results a second, over the last five seconds.
     pub per_second: f64,
+    /// How long recognition has been running beside moving pictures without a
+    /// result; whole seconds.
+    pub silent: Duration,
+}
+
+/// What recognition has to work with.
+#[derive(Debug)]
+pub struct Work {
+    /// What it is doing.
+    pub recognition: watch::Receiver<recognition::Status>,
+    /// Whose pictures it reads.
+    pub camera: Option<Camera>,
 }
 
 /// Counts until the last sender is gone.
-pub fn start(predictions: broadcast::Receiver<Arc<Prediction>>) -> watch::Receiver<Tally> {
+pub fn start(
+    predictions: broadcast::Receiver<Arc<Prediction>>,
+    work: Work,
+) -> watch::Receiver<Tally> {
     let (publish, tally) = watch::channel(Tally::default());
-    tokio::spawn(count(predictions, publish));
+    tokio::spawn(count(predictions, work, publish));
     tally
 }
 
 async fn count(
     mut predictions: broadcast::Receiver<Arc<Prediction>>,
+    work: Work,
     publish: watch::Sender<Tally>,
 ) {
     let mut now = Tally::default();
-    let mut rate = Rate::default();
-    let mut tick = tokio::time::interval(Duration::from_secs(1));
+    let (mut rate, mut silence) = (Rate::default(), Silence::default());
+    let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = tick.tick() => {
                 now.per_second = rate.mark(now.results, Instant::now());
+                let running =
+                    matches!(*work.recognition.borrow(), recognition::Status::Running { .. });
+                let picture = work.camera.as_ref().and_then(Camera::newest_picture);
+                now.silent = silence.mark(now.results, picture.filter(|_| running));
                 publish.send_replace(now);
             }
             received = predictions.recv() => match received {
@@ -54,6 +79,26 @@ async fn count(
                 Err(RecvError::Closed) => return,
             },
         }
+    }
+}
+
+/// How long there has been work and no result.
+#[derive(Debug, Default)]
+struct Silence {
+    results: u64,
+    picture: Option<ClockTime>,
+    lasts: Duration,
+}
+
+impl Silence {
+    /// Marks the present count and the newest picture that should be read, at
+    /// every [`TICK`].
+    fn mark(&mut self, results: u64, picture: Option<ClockTime>) -> Duration {
+        let worked = results > self.results;
+        let moved = picture.is_some() && self.picture.is_some() && picture != self.picture;
+        self.lasts = if moved && !worked { self.lasts + TICK } else { Duration::ZERO };
+        (self.results, self.picture) = (results, picture);
+        self.lasts
     }
 }
 
@@ -90,6 +135,21 @@ mod tests {
         assert_eq!(rate.mark(15, at(1)), 15.0);
         let rates: Vec<f64> = (2..10).map(|second| rate.mark(15, at(second))).collect();
         assert_eq!(rates.last(), Some(&0.0));
+    }
+
+    #[test]
+    fn silence_lasts_while_pictures_move_and_nothing_comes_of_them() {
+        let picture = |seconds| Some(ClockTime::from_seconds(seconds));
+        let mut silence = Silence::default();
+        // What is loading has no work yet.
+        assert_eq!([None, None].map(|none| silence.mark(0, none)), [Duration::ZERO; 2]);
+        assert_eq!(silence.mark(0, picture(1)), Duration::ZERO);
+        assert_eq!(silence.mark(0, picture(2)), TICK);
+        assert_eq!(silence.mark(0, picture(3)), 2 * TICK);
+        assert_eq!(silence.mark(1, picture(4)), Duration::ZERO);
+        assert_eq!(silence.mark(1, picture(5)), TICK);
+        assert_eq!(silence.mark(1, picture(5)), Duration::ZERO, "the camera stands still");
+        assert_eq!(silence.mark(1, picture(5000)), TICK);
     }
 
     proptest! {

@@ -30,6 +30,7 @@ mod viewer;
 
 use std::sync::Arc;
 
+use gstreamer::ClockTime;
 use serde::Serialize;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
@@ -58,6 +59,7 @@ pub struct Sessions {
     requests: mpsc::Sender<Request>,
     status: watch::Receiver<Status>,
     camera_names: Arc<[String]>,
+    ticked: watch::Receiver<Option<ClockTime>>,
 }
 
 /// What a peer wants.
@@ -130,9 +132,9 @@ impl Sessions {
         let camera_names = cameras.iter().map(|camera| camera.name().to_owned()).collect();
         let (requests, served) = mpsc::channel(REQUEST_LIMIT);
         let (owner, posted) = Owner::new(cameras, settings, ice, clock);
-        let status = owner.status();
+        let (status, ticked) = (owner.status(), owner.ticked());
         tokio::spawn(owner.run(posted, served, predictions.subscribe()));
-        Self { requests, status, camera_names }
+        Self { requests, status, camera_names, ticked }
     }
 
     /// Answers an offer. Waits for the viewer's pipeline: some 10 ms, or 300 ms
@@ -187,6 +189,13 @@ impl Sessions {
     #[must_use]
     pub fn status(&self) -> watch::Receiver<Status> {
         self.status.clone()
+    }
+
+    /// Running time of the owner's last tick, of which there are four a second;
+    /// none before its first.
+    #[must_use]
+    pub fn ticked(&self) -> Option<ClockTime> {
+        *self.ticked.borrow()
     }
 
     fn camera(&self, name: &str) -> Result<usize, OfferError> {

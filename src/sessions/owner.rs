@@ -83,6 +83,7 @@ pub(super) struct Owner {
     work: JoinSet<Done>,
     status: Status,
     published: watch::Sender<Status>,
+    ticked: watch::Sender<Option<gstreamer::ClockTime>>,
 }
 
 impl Owner {
@@ -108,6 +109,7 @@ impl Owner {
             complaints: Seldom::default(),
             work: JoinSet::new(),
             published: watch::Sender::new(status.clone()),
+            ticked: watch::Sender::new(None),
             status,
         };
         (owner, posted)
@@ -115,6 +117,10 @@ impl Owner {
 
     pub fn status(&self) -> watch::Receiver<Status> {
         self.published.subscribe()
+    }
+
+    pub fn ticked(&self) -> watch::Receiver<Option<gstreamer::ClockTime>> {
+        self.ticked.subscribe()
     }
 
     /// Serves until it is told to stop or every handle is gone; then ends all
@@ -366,6 +372,7 @@ impl Owner {
     }
 
     fn on_tick(&mut self) {
+        self.ticked.send_replace(Some(self.clock.running_time()));
         self.give_up_unheard();
         let now = self.now();
         let mut todo = self.table.on_all(Life::Tick, now);
