@@ -24,8 +24,8 @@ export class Ending {
     static of(error) {
         if (error instanceof Unreachable) return new Ending("unreachable");
         if (!(error instanceof Refused)) return new Ending("refused", { detail: error.message });
-        const kind = { 503: "capacity", 406: "noCodec" }[error.status] ?? "refused";
-        return new Ending(kind, error);
+        const full = error.title === "server at capacity";
+        return new Ending(full ? "capacity" : error.status === 406 ? "noCodec" : "refused", error);
     }
 }
 

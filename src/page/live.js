@@ -162,7 +162,13 @@ at("log-out").addEventListener("click", async () => {
 // A closed page gives its place to the next viewer at once.
 addEventListener("pagehide", () => {
     if (session) fetch(`/api/v1/sessions/${session}`, { method: "DELETE", keepalive: true }).catch(() => {});
+    session = undefined;
     connection?.close();
+    status.phase = "ended";
+});
+// The Back button may bring the page back as it was left, without its connection.
+addEventListener("pageshow", (event) => {
+    if (event.persisted) connect();
 });
 
 setInterval(() => {

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 
 import { Signpost } from "./signpost.mjs";
 import { launch, Viewer } from "./viewer.mjs";
@@ -28,6 +29,51 @@ test("a viewer too many is told so and gets the place that becomes free", async 
         await second.page.getByRole("button", { name: "Connect again" }).click();
         await second.connects();
         assert.equal(await second.page.locator("#problem").isVisible(), false);
+    } finally {
+        await signpost.stop();
+    }
+});
+
+/** Waits until the device counts so many viewers. */
+async function viewers(signpost, count) {
+    const asked = async () => (await (await fetch(new URL("/api/v1/status", signpost.url))).json()).sessions.viewers;
+    for (const deadline = performance.now() + 30_000; (await asked()) !== count; ) {
+        if (performance.now() > deadline) assert.fail(`there are ${await asked()} viewers, not ${count}`);
+        await delay(50);
+    }
+}
+
+test("who leaves gives the place back, and who comes back sees the picture again", async () => {
+    const signpost = await Signpost.start(["--open", "--source", "demo", "--listen", "127.0.0.1:0"]);
+    try {
+        const viewer = await Viewer.open(browser, signpost.url);
+        await viewer.connects();
+        await viewers(signpost, 1);
+        // As the Back button does where the page is kept as it was left.
+        const show = (type) => viewer.page.evaluate(
+            (name) => dispatchEvent(new PageTransitionEvent(name, { persisted: true })), type);
+        await show("pagehide");
+        await viewers(signpost, 0);
+        await show("pageshow");
+        await viewer.connects();
+        await viewers(signpost, 1);
+        await viewer.page.goto("about:blank");
+        await viewers(signpost, 0);
+    } finally {
+        await signpost.stop();
+    }
+});
+
+test("a refusal for another reason than a full house is told as it is", async () => {
+    const signpost = await Signpost.start(["--open", "--source", "demo", "--listen", "127.0.0.1:0"]);
+    try {
+        const page = await (await browser.newContext()).newPage();
+        const problem = { title: "no new sessions", detail: "too many offers at once", status: 503, hint: "try again" };
+        await page.route("**/api/v1/webrtc/offer", (route) =>
+            route.fulfill({ status: 503, contentType: "application/problem+json", body: JSON.stringify(problem) }));
+        await page.goto(signpost.url);
+        await page.getByText("too many offers at once").waitFor();
+        assert.equal(await page.locator("#problem-title").textContent(), "The device refused the connection");
     } finally {
         await signpost.stop();
     }
