@@ -120,9 +120,9 @@ pub(super) enum Refusal {
 }
 
 impl Channel {
-    /// A channel that the peer's offer made room for, or not.
-    pub fn new(offered: bool) -> Self {
-        if offered { Self::Connecting { waiting: VecDeque::new() } } else { Self::Absent }
+    /// A channel that the peer's offer made room for.
+    pub fn expected() -> Self {
+        Self::Connecting { waiting: VecDeque::new() }
     }
 
     /// The next state, and the messages that may go now, in order.

@@ -26,8 +26,8 @@ fn name(channel: &Channel) -> &'static str {
 
 fn state(name: &str) -> Channel {
     match name {
-        "absent" => Channel::new(false),
-        "connecting" => Channel::new(true),
+        "absent" => Channel::Absent,
+        "connecting" => Channel::expected(),
         "open" => Channel::Open,
         "closing" => Channel::Closing,
         _ => Channel::Closed,
@@ -66,7 +66,7 @@ fn every_state_meets_a_message() {
 
 #[test]
 fn what_waited_goes_in_order_and_what_waited_too_long_does_not() {
-    let mut channel = Channel::new(true);
+    let mut channel = Channel::expected();
     for (at, word) in [(0, "old"), (1000, "first"), (2000, "second")] {
         assert_eq!(channel.send(text(word), 0, LIMIT, ms(at)), Verdict::Waits);
     }
@@ -90,7 +90,7 @@ proptest! {
     fn waiting_messages_are_bounded_in_number_and_age(
         steps in prop::collection::vec(0_u64..300, 0..200),
     ) {
-        let (mut channel, mut now) = (Channel::new(true), 0);
+        let (mut channel, mut now) = (Channel::expected(), 0);
         for wait in steps {
             now += wait;
             let verdict = channel.send(text("x"), 0, LIMIT, ms(now));

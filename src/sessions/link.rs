@@ -7,6 +7,7 @@ use gstreamer::glib;
 use gstreamer_webrtc::WebRTCDataChannel;
 
 use super::channel::{Channel, Event, Label, Refusal, Verdict};
+use super::offer::Channels;
 use super::outbox::Outbox;
 use super::post::Payload;
 
@@ -41,10 +42,14 @@ struct Wire {
 }
 
 impl Link {
-    /// Channels that the peer's offer made room for, or not; at most `limit`
-    /// bytes may wait in SCTP for each.
-    pub fn new(offered: bool, limit: u64) -> Self {
-        let wire = || Wire { state: Channel::new(offered), channel: None, limit, refused: 0 };
+    /// Channels as the peer's offer announces them; at most `limit` bytes may wait
+    /// in SCTP for each.
+    pub fn new(offered: Channels, limit: u64) -> Self {
+        let state = || match offered {
+            Channels::Offered => Channel::expected(),
+            Channels::Absent => Channel::Absent,
+        };
+        let wire = || Wire { state: state(), channel: None, limit, refused: 0 };
         Self { commands: wire(), predictions: wire(), outbox: Outbox::default() }
     }
 

@@ -27,13 +27,17 @@ pub(super) struct Checked {
     pub sdp: String,
     /// What the payloader must follow.
     pub video: Video,
-    /// Whether there is a section for data channels.
-    pub channels: bool,
+    pub channels: Channels,
     /// What the answer says to sections that webrtcbin does not see, with their
     /// places among all sections.
     rejected: Vec<(usize, String)>,
-    /// Candidates that will be tried.
-    pub candidates: usize,
+}
+
+/// Whether an offer has a section for data channels.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Channels {
+    Offered,
+    Absent,
 }
 
 /// What the peer wants to receive.
@@ -70,7 +74,7 @@ impl Checked {
         Ok(Self {
             sdp: rewrite(&sdp, &kept, &candidates),
             video: chosen,
-            channels: data.is_some(),
+            channels: if data.is_some() { Channels::Offered } else { Channels::Absent },
             rejected: sdp
                 .media
                 .iter()
@@ -78,7 +82,6 @@ impl Checked {
                 .filter(|(index, _)| !kept.contains(index))
                 .map(|(index, media)| (index, rejection(media)))
                 .collect(),
-            candidates: candidates.len(),
         })
     }
 

@@ -31,10 +31,11 @@ pub(super) struct Media<'a> {
 }
 
 impl<'a> Sdp<'a> {
-    /// Cuts `text`, with CRLF or LF at the ends of lines.
+    /// Cuts `text`, with CRLF or LF at the ends of lines; clients that are written by
+    /// hand add empty ones at the end.
     pub fn parse(text: &'a str) -> Result<Self, OfferError> {
         let mut sdp = Self { session: Vec::new(), media: Vec::new() };
-        for (index, raw) in text.lines().enumerate() {
+        for (index, raw) in text.trim_end_matches(['\r', '\n']).lines().enumerate() {
             let number = index + 1;
             let line = Line::parse(raw).ok_or(OfferError::NotSdp { line: number })?;
             if number == 1 && (line.kind, line.value) != ('v', "0") {
@@ -155,6 +156,8 @@ mod tests {
         assert_eq!(not_sdp("v=0\r\nm=video nine UDP 96\r\n"), OfferError::NotSdp { line: 2 });
         assert_eq!(not_sdp("v=0\r\na=x\0y\r\n"), OfferError::NotSdp { line: 2 });
         assert_eq!(not_sdp("v=1\r\n"), OfferError::NotSdp { line: 1 });
+        assert_eq!(not_sdp("v=0\r\n\r\ns=-\r\n"), OfferError::NotSdp { line: 2 });
+        assert_eq!(Sdp::parse(&format!("{SMALL}\r\n\r\n")).unwrap().media.len(), 2);
     }
 
     proptest! {

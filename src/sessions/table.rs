@@ -7,7 +7,8 @@ use super::connection::{Action, Event, State};
 use super::transcript::Start;
 use super::{ConnectionId, NotFound, SessionId};
 
-/// A page replaces its connection by a second one; a third ends the oldest.
+/// A page replaces its connection by a second one; a third ends the oldest that
+/// shows no picture, or else the oldest.
 const CONNECTIONS_PER_SESSION: usize = 2;
 
 /// Connections for each place at most; those that are being torn down cost memory
@@ -98,8 +99,12 @@ impl Table {
         session.camera = wish.camera.unwrap_or(session.camera);
         let camera = session.camera;
         session.connections.push(connection);
-        let replaced =
-            (session.connections.len() > CONNECTIONS_PER_SESSION).then(|| session.connections[0]);
+        let replaced = (session.connections.len() > CONNECTIONS_PER_SESSION).then(|| {
+            let idle = |id: &&ConnectionId| {
+                self.connections.get(*id).is_some_and(|of| of.state != State::Connected)
+            };
+            *session.connections.iter().find(idle).unwrap_or(&session.connections[0])
+        });
         let state = State::Building { deadline: now + self.negotiation_timeout };
         self.connections.insert(connection, Connection { session: id, state });
         let todo = replaced.map(|old| self.on(old, Event::Close, now)).unwrap_or_default();

@@ -83,11 +83,24 @@ fn an_unknown_session_gets_a_new_one() {
 }
 
 #[test]
-fn a_third_connection_ends_the_oldest() {
+fn a_third_connection_spares_the_one_that_shows_a_picture() {
+    let mut table = table(1);
+    let (session, connected) = enter(&mut table, None, None).unwrap();
+    connect(&mut table, connected);
+    let (_, failed) = enter(&mut table, Some(session), None).unwrap();
+    let (fresh, third) = (SessionId::random().unwrap(), ConnectionId::random().unwrap());
+    let admitted = table.admit(wish(Some(session), None), fresh, third, NOW).unwrap();
+    assert_eq!(admitted.todo, [(failed, Action::Reply)]);
+    assert!(table.connected(connected));
+}
+
+#[test]
+fn a_third_connection_ends_the_oldest_of_connected_ones() {
     let mut table = table(1);
     let (session, oldest) = enter(&mut table, None, None).unwrap();
     connect(&mut table, oldest);
-    enter(&mut table, Some(session), None).unwrap();
+    let (_, second) = enter(&mut table, Some(session), None).unwrap();
+    connect(&mut table, second);
     let (fresh, third) = (SessionId::random().unwrap(), ConnectionId::random().unwrap());
     let admitted = table.admit(wish(Some(session), None), fresh, third, NOW).unwrap();
     assert_eq!(admitted.todo, [(oldest, Action::TearDown)]);
