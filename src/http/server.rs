@@ -44,7 +44,7 @@ pub struct Ends {
 /// Why an address cannot be listened on.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// Another program, or this one twice.
+    /// Another program.
     #[error(
         "port {} is in use: stop the program that listens on {address}, or choose another \
          address with --listen {}:0 (port 0 takes a free one)", address.port(), host(*address)
@@ -52,6 +52,14 @@ pub enum BindError {
     InUse {
         /// As configured.
         address: SocketAddr,
+    },
+    /// This program listens there already.
+    #[error("{address} cannot be listened on beside {other}: leave one of the two out")]
+    Twice {
+        /// As configured.
+        address: SocketAddr,
+        /// As configured, before it.
+        other: SocketAddr,
     },
     /// A port below 1024 without the right to it.
     #[error(
@@ -98,7 +106,7 @@ pub async fn bind(addresses: &[SocketAddr]) -> Result<Listeners, BindError> {
     let mut listeners = Vec::with_capacity(addresses.len());
     for &address in addresses {
         let bound = TcpListener::bind(address).await.map_err(|source| match source.kind() {
-            io::ErrorKind::AddrInUse => BindError::InUse { address },
+            io::ErrorKind::AddrInUse => in_use(address, addresses),
             io::ErrorKind::PermissionDenied => BindError::Forbidden { address },
             io::ErrorKind::AddrNotAvailable => BindError::Foreign { address },
             _ => BindError::Other { address, source },
@@ -106,6 +114,17 @@ pub async fn bind(addresses: &[SocketAddr]) -> Result<Listeners, BindError> {
         listeners.push(bound);
     }
     Ok(Listeners(listeners))
+}
+
+/// Who has the port of `address`: one of `addresses` before it, or somebody else.
+fn in_use(address: SocketAddr, addresses: &[SocketAddr]) -> BindError {
+    // The address itself is among them, so the search ends there.
+    let first = addresses.iter().find(|other| other.port() == address.port());
+    let own = addresses.iter().filter(|other| **other == address).count() > 1;
+    match first {
+        Some(&other) if other != address || own => BindError::Twice { address, other },
+        _ => BindError::InUse { address },
+    }
 }
 
 impl Listeners {
@@ -232,6 +251,12 @@ mod tests {
         let told = bind(&[address]).await.unwrap_err().to_string();
         assert!(told.starts_with(&format!("port {} is in use: ", address.port())), "{told}");
         assert!(told.contains("--listen 127.0.0.1:0"), "{told}");
+        let all = SocketAddr::new("0.0.0.0".parse().unwrap(), address.port());
+        assert!(
+            matches!(in_use(address, &[all, address]), BindError::Twice { other, .. } if other == all)
+        );
+        assert!(matches!(in_use(address, &[address, address]), BindError::Twice { .. }));
+        assert!(matches!(in_use(all, &[all, address]), BindError::InUse { .. }));
         let foreign = bind(&["192.0.2.1:0".parse().unwrap()]).await.unwrap_err();
         assert!(matches!(foreign, BindError::Foreign { .. }), "{foreign}");
     }

@@ -132,18 +132,19 @@ impl App {
 
     /// Owners that do not answer: gone, so that nobody publishes their state any
     /// more, or for longer than the watchdog's deadline live without a picture,
-    /// running without a result, or without a tick.
+    /// running without a result, or without a tick. Cameras by their number: their
+    /// names say where they are, and anybody may ask.
     pub(super) fn silent_owners(&self) -> Vec<String> {
         let deadline = self.config.watchdog.deadline;
         let now = self.clock.running_time();
-        let silent = self.cameras.iter().filter(|camera| {
+        let silent = self.cameras.iter().zip(1..).filter(|(camera, _)| {
             let status = camera.status();
             let live = matches!(*status.borrow(), camera::Status::Live(_));
             let stuck = live && is_older(camera.newest_picture(), now, deadline);
             status.has_changed().is_err() || stuck
         });
         let mut names: Vec<String> =
-            silent.map(|camera| format!("camera {}", camera.name())).collect();
+            silent.map(|(_, number): (_, usize)| format!("camera {number}")).collect();
         let silent = self.tally.borrow().silent;
         if self.recognition.has_changed().is_err() || silent > deadline {
             names.push("recognition".to_owned());
