@@ -237,14 +237,6 @@ impl Effective {
     }
 }
 
-impl Http {
-    /// Whether nobody but this machine can reach us.
-    #[must_use]
-    pub fn loopback_only(&self) -> bool {
-        self.listen.iter().all(|address| is_loopback(address.ip()))
-    }
-}
-
 /// `127.0.0.0/8`, `::1`, and the former written as IPv6.
 #[must_use]
 pub fn is_loopback(address: IpAddr) -> bool {

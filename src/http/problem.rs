@@ -92,7 +92,9 @@ fn words(status: StatusCode) -> (&'static str, &'static str) {
         StatusCode::METHOD_NOT_ALLOWED => {
             ("method not allowed here", "the header Allow lists the methods that are")
         }
-        StatusCode::PAYLOAD_TOO_LARGE => ("body too large", "send at most 64 KiB"),
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            ("body too large", "send less: 64 KiB are enough for every route but an offer in JSON")
+        }
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {
             ("unsupported media type", "set Content-Type as /api/v1/openapi.json says")
         }

@@ -16,10 +16,10 @@ use utoipa_axum::router::OpenApiRouter;
 use super::unread::Unread;
 use super::{App, Ends, Problem, access, api, guard, health, login, metrics, pages, problem, whep};
 
-/// The longest body of any route so far, in bytes: an SDP.
+/// The longest body of a route that does not say otherwise, in bytes. Offers do.
 pub const BODY_LIMIT: usize = 64 * 1024;
-/// A request, its body included, may take so long. Longer than any answer: a login
-/// waits at most 5 s for its turn, an offer with relays 2 s.
+/// A request, its body included, may take so long. Longer than any answer but that
+/// of a silent webrtcbin, for which sessions.negotiation_timeout_s counts too.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What every answer carries. The page has no inline script or style and asks

@@ -14,7 +14,7 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
 use hyper::body::{Frame, SizeHint};
 
-/// Twenty times the longest body that any route takes; who sends more loses the answer.
+/// Many times the longest body that any route takes; who sends more loses the answer.
 const LONGEST: usize = 2 * 1024 * 1024;
 /// A LAN brings as much in less.
 const TIMEOUT: Duration = Duration::from_secs(1);

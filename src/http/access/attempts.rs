@@ -203,7 +203,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_minute_takes_more_than_the_free_tries(steps in prop::collection::vec(0_u64..90, 1..200)) {
+        fn no_minute_takes_more_than_two_bursts_of_free_tries(steps in prop::collection::vec(0_u64..90, 1..200)) {
             let (mut attempts, mut now) = (Attempts::default(), Instant::now());
             let mut taken: Vec<Instant> = Vec::new();
             for step in steps {
