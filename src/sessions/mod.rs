@@ -27,6 +27,7 @@ mod stamp;
 mod table;
 mod transcript;
 mod viewer;
+mod work;
 
 use std::sync::Arc;
 

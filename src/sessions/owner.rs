@@ -25,14 +25,11 @@ use super::seldom::Seldom;
 use super::table::{CONNECTIONS_PER_PLACE, Table, Todo, Wish};
 use super::transcript::Start;
 use super::viewer::{self, Plan, Viewer};
+use super::work::{self, Done};
 use super::{Answer, ConnectionId, NotFound, OfferError, SessionId, Status, ViewerError};
 
 /// How often deadlines and keepalives are looked at.
 const TICK: Duration = Duration::from_millis(250);
-
-/// A teardown takes 11 ms; one that takes longer than this is given up, with its
-/// thread, and counted.
-const TEARDOWN_LIMIT: Duration = Duration::from_secs(5);
 
 /// Loading plugins and making a certificate takes 300 ms, on a busy machine seconds.
 const WARM_LIMIT: Duration = Duration::from_secs(10);
@@ -46,13 +43,6 @@ pub(super) enum Request {
 }
 
 type Reply = oneshot::Sender<Result<Answer, OfferError>>;
-
-/// What has been done on a blocking thread.
-enum Done {
-    Built(ConnectionId, Result<Box<(Viewer, String)>, ViewerError>),
-    TornDown(ConnectionId),
-    Stuck(ConnectionId),
-}
 
 /// What belongs to a connection and is not in the table.
 struct Live {
@@ -236,7 +226,7 @@ impl Owner {
             post: live.post.clone(),
             timeout: self.settings.negotiation_timeout,
         };
-        self.work.spawn(built(connection, move || Viewer::answer(plan).map(Box::new)));
+        self.work.spawn(work::built(connection, move || Viewer::answer(plan).map(Box::new)));
     }
 
     fn on_done(&mut self, done: Result<Done, tokio::task::JoinError>) {
@@ -259,7 +249,6 @@ impl Owner {
             Ok(Done::TornDown(id)) => self.table.on(id, Life::Gone, now),
             Ok(Done::Stuck(id)) => {
                 self.status.teardowns_stuck += 1;
-                log::error!("a viewer's pipeline did not stop within {TEARDOWN_LIMIT:?}");
                 self.table.on(id, Life::Gone, now)
             }
             Err(error) => {
@@ -285,10 +274,7 @@ impl Owner {
                 log::debug!("viewer {from}: {reason}");
                 Some(Life::Lost)
             }
-            Event::TooManyChannels => {
-                log::debug!("viewer {from} opens too many channels");
-                Some(Life::Lost)
-            }
+            Event::TooManyChannels => Some(Life::Lost),
             Event::Opened(label, channel) => {
                 live.link.opened(label, channel, now);
                 if label == Label::Commands { self.greet(from) } else { None }
@@ -302,13 +288,8 @@ impl Owner {
                 live.link.closed(label, now);
                 None
             }
-            Event::Message(label, payload) => {
-                if label == Label::Commands {
-                    self.on_command(from, payload)
-                } else {
-                    None
-                }
-            }
+            Event::Message(Label::Commands, payload) => self.on_command(from, payload),
+            Event::Message(Label::Predictions, _) => None,
         };
         if let Some(happened) = happened {
             let todo = self.table.on(from, happened, now);
@@ -446,13 +427,7 @@ impl Owner {
         live.link.end(now);
         live.keepalive = None;
         let viewer = live.viewer.take();
-        self.work.spawn(async move {
-            let ended = spawn_blocking(move || viewer.map(Viewer::end));
-            match timeout(TEARDOWN_LIMIT, ended).await {
-                Ok(_) => Done::TornDown(id),
-                Err(_) => Done::Stuck(id),
-            }
-        });
+        self.work.spawn(work::torn_down(id, viewer));
     }
 
     fn forget(&mut self, id: ConnectionId) {
@@ -472,30 +447,6 @@ impl Owner {
     }
 }
 
-/// Builds on a blocking thread. A panic there is an error like another, or its
-/// connection would never leave the table.
-async fn built(
-    connection: ConnectionId,
-    build: impl FnOnce() -> Result<Box<(Viewer, String)>, ViewerError> + Send + 'static,
-) -> Done {
-    let built = spawn_blocking(build).await;
-    Done::Built(connection, built.unwrap_or(Err(ViewerError::Panicked)))
-}
-
 fn overrun(sent: Sent) -> Option<Life> {
     (sent == Sent::Overrun).then_some(Life::Lost)
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-    use super::*;
-
-    #[tokio::test]
-    async fn a_panic_while_a_viewer_is_built_is_no_answer() {
-        let id = ConnectionId::random().unwrap();
-        let done = built(id, || panic!("on purpose")).await;
-        let Done::Built(of, Err(ViewerError::Panicked)) = done else { panic!("no error") };
-        assert_eq!(of, id);
-    }
 }
