@@ -90,6 +90,15 @@ test("the transcript can be cleared and goes on growing", async () => {
     await viewer.close();
 });
 
+test("a phone on its side shows a picture that fills it", async () => {
+    const viewer = await Viewer.open(browser, signpost.url, { viewport: { width: 844, height: 390 } });
+    await viewer.connects();
+    const { height } = await viewer.page.locator("#stage").boundingBox();
+    assert.ok(height >= 0.6 * 390, `the picture is ${height} px high`);
+    assert.equal(await viewer.page.evaluate(() => document.documentElement.scrollWidth), 844);
+    await viewer.close();
+});
+
 test("a phone shows the page without scrolling sideways, in light and in dark", async () => {
     for (const colorScheme of ["light", "dark"]) {
         const viewer = await Viewer.open(browser, signpost.url, { viewport: { width: 360, height: 740 }, colorScheme });
