@@ -20,7 +20,7 @@ const WORTH_FALLING_MS = 8;
 /** Chromium moves its playout delay by 100 ms a second: until then nothing is learnt. */
 const SETTLING_MS = 1500;
 /** A prediction is drawn on later frames until it is this old: then the hand has moved on. */
-const STALE_MS = 250;
+export const STALE_MS = 250;
 const TICKS_PER_MS = 90;
 
 /** Ticks by which RTP time `a` is ahead of `b`, right across the wrap of 32 bits. */

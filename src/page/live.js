@@ -102,6 +102,8 @@ function onEnd(ending) {
 }
 
 function showProblem(ending) {
+    // With its button hidden, the focus would fall back to the top of the page.
+    if (!ending && at("problem").contains(document.activeElement)) at("stage").focus();
     at("problem").hidden = !ending;
     if (!ending || (ending.kind === told?.kind && ending.detail === told.detail)) return;
     told = ending;
@@ -143,8 +145,8 @@ function overlayInWords() {
 
 at("connect").addEventListener("click", connect);
 at("clear").addEventListener("click", () => {
-    connection.send({ type: "transcript.clear" });
-    transcript.clear();
+    // What the device has not heard would be back with the next sign.
+    if (connection?.send({ type: "transcript.clear" })) transcript.clear();
 });
 at("landmarks").addEventListener("change", (event) => {
     overlay.visible = event.target.checked;

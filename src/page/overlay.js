@@ -1,6 +1,6 @@
 // The canvas over the picture: hands drawn on exactly the frame they were found in.
 
-import { InStep } from "./instep.js";
+import { InStep, STALE_MS } from "./instep.js";
 
 /** The 21 points of a hand, finger by finger from the palm outwards. */
 const BONES = [
@@ -35,6 +35,8 @@ export class Overlay {
     #steps = new InStep();
     #lowestLatency = false;
     #visible = true;
+    /** Looks once more when the last prediction has become stale. */
+    #last;
 
     /**
      * `onFrame(now, held_ms)` is called for every frame that the browser shows;
@@ -80,7 +82,13 @@ export class Overlay {
         const now = performance.now();
         this.#steps.arrive(message, now);
         this.hold();
-        if (!this.inStep) this.#draw(this.#steps.newest(now));
+        if (this.inStep) return;
+        this.#draw(this.#steps.newest(now));
+        // Where no frame says when to look again, the last hand would stay.
+        clearTimeout(this.#last);
+        this.#last = setTimeout(() => {
+            if (!this.inStep) this.#draw(this.#steps.newest(performance.now()));
+        }, STALE_MS + 1);
     }
 
     /** Asks for the playout delay that is needed now. Returns it, or undefined where there is none to ask for. */

@@ -1,14 +1,12 @@
 // Every text that the pages show, in one place.
 
 export const words = {
-    device: "signpost",
     pageLive: "Live view",
 
     sign: "Present sign",
     noSign: "no sign",
     noHand: "no hand in the picture",
     noResults: "no results",
-    alternatives: "Also likely",
     transcript: "Transcript",
     transcriptEmpty: "Signs that are held for a moment appear here.",
     clear: "Clear",
@@ -93,7 +91,6 @@ export const words = {
     },
 
     login: {
-        title: "Log in",
         intro: "This device asks for its password before it shows the picture.",
         password: "Password",
         button: "Log in",
@@ -106,7 +103,7 @@ export const words = {
     },
 };
 
-/** Puts the texts into the elements that name them, such as `data-words="login.title"`. */
+/** Puts the texts into the elements that name them, such as `data-words="login.intro"`. */
 export function fill(root) {
     const lookUp = (key) => key.split(".").reduce((inner, part) => inner[part], words);
     for (const element of root.querySelectorAll("[data-words]")) {
