@@ -1,4 +1,5 @@
-//! Palm detection: the whole frame through the first model, its 2,016 boxes decoded and merged.
+//! Palm detection: a view of the frame through the first model, its 2,016 boxes decoded and
+//! merged.
 //!
 //! Source: MediaPipe 0.10.21 `palm_detection_cpu.pbtxt`, `ssd_anchors_calculator.cc`,
 //! `tensors_to_detections_calculator.cc`.
@@ -17,9 +18,35 @@ const MIN_LOGIT: f32 = 0.0;
 const MAX_LOGIT: f64 = 100.0;
 /// The model's two grids: cells along a side, boxes in each cell.
 const GRIDS: [(usize, usize); 2] = [(24, 2), (12, 6)];
+/// A best box under this looks like no palm at all: a black picture gives -4.9, the 88
+/// photographs of hands that the whole view misses -3.6 to 0.8.
+const HINT_LOGIT: f32 = -4.0;
 /// Key points that give the hand's direction.
 const WRIST: usize = 0;
 const MIDDLE: usize = 2;
+
+/// Which part of the frame the model sees. It knows palms of some sizes better than of others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum View {
+    /// All of it: MediaPipe's.
+    Whole,
+    /// Its middle, so that palms look larger.
+    Near,
+    /// All of it and a margin, so that palms look smaller.
+    Far,
+}
+
+impl View {
+    fn square(self, frame: &Frame<'_>) -> Roi {
+        let whole = Roi::letterbox(frame.width(), frame.height());
+        let scale = match self {
+            Self::Whole => 1.0,
+            Self::Near => 2.0 / 3.0,
+            Self::Far => 1.25,
+        };
+        Roi { size: whole.size * scale, ..whole }
+    }
+}
 
 /// The palm model with the memory that its steps need, so that a search allocates nothing.
 pub(super) struct PalmFinder {
@@ -45,18 +72,24 @@ impl PalmFinder {
         }
     }
 
-    /// Looks at the whole frame; gives the regions of the palms in it, best first.
+    /// Looks at a view of the frame; gives the regions of the palms in it, best first.
     pub(super) fn search(
         &mut self,
         frame: &Frame<'_>,
+        view: View,
     ) -> Result<impl Iterator<Item = Roi> + '_, RuntimeError> {
-        let letterbox = Roi::letterbox(frame.width(), frame.height());
-        sample(frame, &letterbox, PALM_SIDE, Border::Black, &mut self.picture);
+        let square = view.square(frame);
+        sample(frame, &square, PALM_SIDE, Border::Black, &mut self.picture);
         self.model.run(&[&self.picture], &mut [&mut self.boxes, &mut self.logits])?;
         self.found.clear();
         self.found.extend(decode(&self.anchors, &self.boxes, &self.logits));
         weighted_nms(&mut self.found, &mut self.palms);
-        Ok(self.palms.iter().map(move |palm| region(palm, &letterbox)))
+        Ok(self.palms.iter().map(move |palm| region(palm, &square)))
+    }
+
+    /// Whether anything in the last view looked at all like a palm, be it far from enough.
+    pub(super) fn hinted(&self) -> bool {
+        self.logits.iter().any(|logit| *logit >= HINT_LOGIT)
     }
 }
 
@@ -102,8 +135,8 @@ fn decode<'a>(
 }
 
 /// A palm's region in the image.
-fn region(palm: &Detection, letterbox: &Roi) -> Roi {
-    let image = |[x, y]: Point| letterbox.to_image(x - 0.5, y - 0.5);
+fn region(palm: &Detection, square: &Roi) -> Roi {
+    let image = |[x, y]: Point| square.to_image(x - 0.5, y - 0.5);
     let (wrist, middle) = (palm.keypoints[WRIST], palm.keypoints[MIDDLE]);
     Roi::from_palm(image(palm.low), image(palm.high), image(wrist), image(middle))
 }

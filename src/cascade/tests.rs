@@ -18,6 +18,8 @@ pub(crate) struct Scene {
     palms: Vec<([f32; 2], f32)>,
     /// The landmark model's presence, one for each look, the last repeated.
     presence: Vec<f32>,
+    /// Share of the palm model's picture that lies beyond the frame, in percent.
+    beyond: Vec<usize>,
     searches: usize,
     looks: usize,
     refuse: bool,
@@ -47,9 +49,11 @@ pub(crate) fn models(scene: Scene) -> (HandModels, Arc<Mutex<Scene>>) {
             TensorSpec::f32("boxes", &[1, PALM_BOXES, PALM_BOX_VALUES]),
             TensorSpec::f32("logits", &[1, PALM_BOXES, 1]),
         ],
-        move |_, outputs| {
+        move |inputs, outputs| {
             let mut scene = palm_scene.lock().unwrap();
             scene.searches += 1;
+            let black = inputs[0].iter().filter(|value| **value == 0.0).count();
+            scene.beyond.push(black * 100 / inputs[0].len());
             outputs[1].fill(-50.0);
             for (index, (centre, logit)) in scene.palms.iter().enumerate() {
                 write_palm(outputs, index, *centre, *logit);
@@ -130,6 +134,33 @@ fn without_a_hand_every_frame_is_searched() {
     assert_eq!(run(&mut cascade, 7), vec![0; 7]);
     let scene = scene.lock().unwrap();
     assert_eq!((scene.searches, scene.looks), (7, 0));
+}
+
+/// The whole frame in its square leaves nearly a quarter black, its middle nothing, and all of it
+/// with a margin about a half.
+#[test]
+fn what_is_missed_for_long_is_looked_at_from_near_and_far() {
+    let hint = ([50.0, 96.0], -1.0);
+    let (mut cascade, scene) = cascade(1, Scene { palms: vec![hint], ..Scene::default() });
+    run(&mut cascade, 8 + 5);
+    let beyond = std::mem::take(&mut scene.lock().unwrap().beyond);
+    let kinds: Vec<usize> = beyond.iter().map(|share| (share + 2) / 25).collect();
+    assert_eq!(kinds, [&[1; 8][..], &[0, 1, 2, 1, 0]].concat(), "{beyond:?}");
+    // Found, followed and lost again: the whole frame comes first.
+    scene.lock().unwrap().palms = vec![LEFT];
+    assert_eq!(run(&mut cascade, 1), [1]);
+    scene.lock().unwrap().palms = vec![hint];
+    scene.lock().unwrap().presence = vec![0.1];
+    scene.lock().unwrap().beyond.clear();
+    run(&mut cascade, 9);
+    assert_eq!(scene.lock().unwrap().beyond.iter().max(), Some(&23));
+}
+
+#[test]
+fn where_nothing_looks_like_a_palm_only_the_whole_frame_is_searched() {
+    let (mut cascade, scene) = cascade(1, Scene::default());
+    run(&mut cascade, 30);
+    assert_eq!(scene.lock().unwrap().beyond, [23; 30]);
 }
 
 #[test]
