@@ -34,7 +34,7 @@ const SEARCH_EVERY: u32 = 30;
 /// search takes another [`View`]. MediaPipe misses some hands for as long as they are held:
 /// 88 of 1,975 photographs, 74 of which are found from [`View::Far`], and 10 of 88 signs of
 /// a signer in composed clips, 9 of which are found from [`View::Near`]. No view found a
-/// hand in 1,100 frames without one. Until then the searches are MediaPipe's own.
+/// hand in 268 of those clips' frames without one. Until then the searches are MediaPipe's.
 const PATIENCE: u32 = 8;
 
 /// Regions that overlap more than this are the same hand.

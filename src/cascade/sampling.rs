@@ -7,7 +7,7 @@
 //! for bit but for ties. Frames with chroma planes are blended in their own colour space and
 //! not rounded in between; each chroma sample stands for all its pixels, wherever it was
 //! taken, as in the decoders that MediaPipe's pictures come from. Interpolated chroma finds
-//! hands that MediaPipe does not (7 more of 1,975 photographs, against 3).
+//! hands that MediaPipe does not (7 more of 1,975 photographs, against 5).
 
 use std::ops::Range as Columns;
 
