@@ -48,7 +48,8 @@ impl Shape {
 pub enum Fill {
     /// T elements are in place: [`Window::snapshot`] has them.
     Ready,
-    /// Too little time is covered, at the start or after a hole.
+    /// Too little time is covered, at the start or after a hole, or the newest
+    /// result's places fall into a short one.
     Filling,
     /// Results come more slowly than the model's rate, `interval` apart: no
     /// window can be made from this camera.
@@ -85,7 +86,9 @@ impl<E> Window<E> {
     /// Takes the result of the frame taken at `at` (running time).
     ///
     /// A frame that is not newer than the last one restarts the window, and so
-    /// does a hole: a place in the row of T that no result is near enough to.
+    /// does a hole of two periods or more: whatever the newest result's time, a
+    /// place lies in it that no result is near enough to. Over a shorter one some
+    /// results find their T places filled and others do not, and nothing is lost.
     pub fn push(&mut self, at: Duration, element: E) -> Fill {
         if self.last.is_some_and(|last| at <= last) {
             self.restart();
@@ -95,22 +98,25 @@ impl<E> Window<E> {
         }
         self.last = Some(at);
         self.thin();
+        if self.held.back().is_some_and(|(last, _)| at - *last >= self.shape.period * 2) {
+            self.evict(self.held.len());
+        }
         self.held.push_back((at, element));
         self.forget_before(at);
-        self.settle(at)
+        self.fill()
     }
 
     /// The T elements that end at the newest one, oldest first; `None` while
     /// the window is filling or the camera is too slow.
     #[must_use]
     pub fn snapshot(&self) -> Option<Vec<&E>> {
-        self.places().ok().map(|places| places.into_iter().map(|i| &self.held[i].1).collect())
+        self.places().map(|places| places.into_iter().map(|i| &self.held[i].1).collect())
     }
 
     /// The times of the elements that [`Window::snapshot`] gives.
     #[must_use]
     pub fn times(&self) -> Option<Vec<Duration>> {
-        self.places().ok().map(|places| places.into_iter().map(|i| self.held[i].0).collect())
+        self.places().map(|places| places.into_iter().map(|i| self.held[i].0).collect())
     }
 
     /// Results held now, at most [`Shape::capacity`].
@@ -156,18 +162,12 @@ impl<E> Window<E> {
         self.evict(old);
     }
 
-    /// What can be given now; drops everything older than a hole.
-    fn settle(&mut self, at: Duration) -> Fill {
-        let Err(missing) = self.places() else {
+    /// What can be given now.
+    fn fill(&self) -> Fill {
+        if self.places().is_some() {
             return Fill::Ready;
-        };
-        if let Some(interval) = self.slow_interval() {
-            return Fill::TooSlow { interval };
         }
-        let place = at.checked_sub(self.shape.period * missing);
-        let older = place.map_or(0, |p| self.held.iter().take_while(|(t, _)| *t < p).count());
-        self.evict(older);
-        Fill::Filling
+        self.slow_interval().map_or(Fill::Filling, |interval| Fill::TooSlow { interval })
     }
 
     fn evict(&mut self, oldest: usize) {
@@ -184,21 +184,18 @@ impl<E> Window<E> {
         u32::try_from(self.shape.elements - 1).unwrap_or(u32::MAX)
     }
 
-    /// Index of the result at each place, oldest first, or how many periods
-    /// before the newest the youngest empty place lies.
+    /// Index of the result at each place, oldest first, if every place has one.
     ///
     /// A result belongs to the one place that it is less than half a period
     /// from, so that T different results stand in a row.
-    fn places(&self) -> Result<Vec<usize>, u32> {
-        let newest = self.held.back().ok_or(0_u32)?.0;
+    fn places(&self) -> Option<Vec<usize>> {
+        let newest = self.held.back()?.0;
         let mut places = Vec::with_capacity(self.shape.elements);
         for step in 0..=self.steps() {
-            let age = self.shape.period * step;
-            let found = self.nearest(newest, age).ok_or(step)?;
-            places.push(found);
+            places.push(self.nearest(newest, self.shape.period * step)?);
         }
         places.reverse();
-        Ok(places)
+        Some(places)
     }
 
     /// The result whose age at `newest` is nearest to `age`, if it is less

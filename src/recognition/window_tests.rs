@@ -89,6 +89,21 @@ fn hole_restarts_the_window_and_is_no_slow_camera() {
 }
 
 #[test]
+fn short_hole_costs_some_results_and_no_restart() {
+    // Frames of a 30 fps camera that were passed over, and results of the 18
+    // after them that may find no window.
+    for (missing, cost) in [(1, 0..=9), (2, 1..=9), (3, 1..=18)] {
+        let mut w = Window::new(shape());
+        feed(&mut w, Duration::ZERO, 30.0, 40);
+        let first = 40 + missing;
+        let frames = first..first + 18;
+        let fills = frames.map(|i| w.push(Duration::from_secs_f64(i as f64 / 30.0), i));
+        let without = fills.filter(|fill| *fill == Fill::Filling).count();
+        assert!(cost.contains(&without), "{missing} frames missing cost {without} results");
+    }
+}
+
+#[test]
 fn time_that_goes_back_restarts_the_window() {
     let mut w = Window::new(shape());
     feed(&mut w, Duration::from_secs(9), 30.0, 40);
