@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use gstreamer as gst;
 use gstreamer_video as gst_video;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
 pub use encoder::Encoder;
@@ -27,6 +27,10 @@ pub use rendition::{Attachment, Rendition};
 use crate::clock::Clock;
 use owner::Owner;
 use pipeline::Outlets;
+
+/// Raw frames that come while recognition reads one: a quarter of a second at 30 a
+/// second, and at most 25 MB in 1080p. A power of two, as the channel has it.
+const WAITING_FRAMES: usize = 8;
 
 /// A handle on a camera's owner: its encoded pictures and its published state.
 #[derive(Clone, Debug)]
@@ -46,8 +50,16 @@ pub struct RawFrame {
     pub captured_at: gst::ClockTime,
     /// Size, strides and colorimetry.
     pub info: gst_video::VideoInfo,
-    /// The picture itself, shared with the encoder.
+    /// The picture itself.
     pub buffer: gst::Buffer,
+}
+
+impl RawFrame {
+    /// The same picture in memory of its own: a device has few buffers and stops without
+    /// them, so that none may wait for recognition. `None` if the memory cannot be read.
+    fn detached(&self) -> Option<Self> {
+        Some(Self { buffer: self.buffer.copy_deep().ok()?, ..self.clone() })
+    }
 }
 
 /// What a camera is doing, published by its owner.
@@ -80,14 +92,13 @@ pub struct Live {
     pub framerate: f32,
 }
 
-/// A started camera: its handle, its newest raw frame, and its owner's task.
+/// A started camera: its handle, its raw frames, and its owner's task.
 #[derive(Debug)]
 pub struct Started {
     /// For sessions, status and pages.
     pub camera: Camera,
-    /// For recognition: the newest frame, older ones are overwritten; none between
-    /// two lives of the pipeline.
-    pub frames: watch::Receiver<Option<RawFrame>>,
+    /// For recognition: those that it has not taken yet, the last few at most.
+    pub frames: broadcast::Receiver<RawFrame>,
     /// Ends after the sender of `stop` was dropped and the pipeline is down.
     pub owner: JoinHandle<()>,
 }
@@ -99,13 +110,13 @@ impl Camera {
     pub fn start(settings: Settings, clock: Clock, stop: watch::Receiver<()>) -> Started {
         let (rendition, demand) = Rendition::new();
         let (frames, newest) = watch::channel(None);
+        let (waiting, waited) = broadcast::channel(WAITING_FRAMES);
         let (status, published) = watch::channel(Status::Starting);
         let name = settings.camera.name.clone();
-        let camera =
-            Self { name, rendition: rendition.clone(), status: published, frames: newest.clone() };
-        let outlets = Outlets { rendition, frames, pictures: Arc::default() };
+        let camera = Self { name, rendition: rendition.clone(), status: published, frames: newest };
+        let outlets = Outlets { rendition, frames, waiting, pictures: Arc::default() };
         let owner = Owner { settings, clock, outlets, demand, status, stop };
-        Started { camera, frames: newest, owner: tokio::spawn(owner.run()) }
+        Started { camera, frames: waited, owner: tokio::spawn(owner.run()) }
     }
 
     /// The configured name.

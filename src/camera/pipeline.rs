@@ -6,7 +6,7 @@ use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::source::{Chosen, Pace};
@@ -62,6 +62,8 @@ pub(super) struct Outlets {
     /// The newest raw frame; none while no pipeline plays, so that a device's
     /// memory goes back to it.
     pub frames: watch::Sender<Option<RawFrame>>,
+    /// Raw frames that wait for recognition; the oldest give way.
+    pub waiting: broadcast::Sender<RawFrame>,
     /// Raw frames so far.
     pub pictures: Arc<AtomicU64>,
 }
@@ -271,10 +273,14 @@ fn hand_over_frames(
         let (Some((_, info)), Some(buffer)) = (&video, sample.buffer_owned()) else { return };
         let index = outlets.pictures.fetch_add(1, Ordering::Relaxed) + 1;
         let frame = RawFrame { index, captured_at: time, info: info.clone(), buffer };
+        // Nobody listens where there is no recognition.
+        let heard = outlets.waiting.receiver_count() > 0;
+        let waiting = if heard { frame.detached() } else { None };
         // Asked under the channel's lock: what was let out before `stop` is overwritten there.
         outlets.frames.send_if_modified(|newest| {
             let flows = !stopped.load(Ordering::Relaxed);
             if flows {
+                waiting.map(|frame| outlets.waiting.send(frame).ok());
                 *newest = Some(frame);
             }
             flows

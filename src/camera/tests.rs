@@ -11,7 +11,7 @@ use gstreamer as gst;
 use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 use gstreamer_video::prelude::*;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 
 use super::owner::{Owner, Settings, direction};
 use super::pipeline::{Event, Gate, Outlets, Pipeline};
@@ -36,7 +36,8 @@ fn play(description: &str, flip: config::Flip) -> Playing {
     gst::init().unwrap();
     let (rendition, demand) = Rendition::new();
     let (newest, frames) = watch::channel(None);
-    let outlets = Outlets { rendition, frames: newest, pictures: Arc::default() };
+    let (waiting, _) = broadcast::channel(1);
+    let outlets = Outlets { rendition, frames: newest, waiting, pictures: Arc::default() };
     let encoder = Encoder::probe(None).unwrap().description(500);
     let chosen =
         Chosen { words: "front door".into(), description: description.into(), pace: Pace::Device };
@@ -160,7 +161,12 @@ async fn no_pipeline_follows_one_that_does_not_stop() {
     let mut owner = Owner {
         settings: Settings { camera, bitrate_kbps: 500, encoder, demo_clip: None },
         clock: Clock::start(),
-        outlets: Outlets { rendition, frames, pictures: Arc::default() },
+        outlets: Outlets {
+            rendition,
+            frames,
+            waiting: broadcast::channel(1).0,
+            pictures: Arc::default(),
+        },
         demand,
         status,
         stop,

@@ -63,7 +63,7 @@ async fn serve(args: &RunArgs, config: Config) -> Result<(), Failure> {
     let model = config.model.clone();
     let recognition = worker::start(
         move || load(&model),
-        first.frames.clone(),
+        first.frames.resubscribe(),
         predictions.clone(),
         clock.clone(),
     )

@@ -46,6 +46,7 @@ pub struct Chain {
     letters: Vec<Option<char>>,
     window: Window<Option<Hand>>,
     period: Duration,
+    elements: usize,
     stabiliser: Stabiliser,
     transcript: Transcript,
     /// The classifier's output, in the order of `letters`.
@@ -85,6 +86,7 @@ impl Chain {
             letters: bundle.letters,
             window: Window::new(shape),
             period: shape.period,
+            elements: shape.elements,
             stabiliser: Stabiliser::new(settings),
             transcript: Transcript::new(),
             label: None,
@@ -142,6 +144,12 @@ impl Chain {
     /// Time from one of the window's elements to the next.
     pub fn period(&self) -> Duration {
         self.period
+    }
+
+    /// The same where a window has more than one element; for others only the newest
+    /// frame matters.
+    pub fn spacing(&self) -> Option<Duration> {
+        (self.elements > 1).then_some(self.period)
     }
 
     /// What was committed so far.

@@ -104,6 +104,21 @@ fn a_hole_in_the_frames_commits_nothing_anew() {
 }
 
 #[test]
+fn a_busy_devices_uneven_steps_lose_no_sign() {
+    let mut bench = Bench::new();
+    bench.show('-', 20, FRAME);
+    for sign in "ABABABAB".chars() {
+        for _ in 0..3 {
+            bench.show(sign, 4, FRAME);
+            // A frame was passed over, and a camera is not quite even.
+            bench.at += FRAME + Duration::from_millis(1);
+        }
+        bench.show('-', 6, FRAME);
+    }
+    assert_eq!(bench.text, "ABABABAB");
+}
+
+#[test]
 fn a_long_pause_ends_a_sign() {
     let mut bench = Bench::new();
     bench.show('-', 20, FRAME);

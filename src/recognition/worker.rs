@@ -1,6 +1,6 @@
-//! The one owner of the recognition chain: a thread that takes the camera's newest
-//! frame, reads it, and publishes what it says. It never holds up video: frames
-//! that come while it is busy are overwritten and counted.
+//! The one owner of the recognition chain: a thread that takes the camera's frames,
+//! reads them, and publishes what they say. It never holds up video: frames that
+//! come while it is busy wait for a moment, are passed over, and are counted.
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 use gstreamer as gst;
 use gstreamer_video as gst_video;
 use tokio::runtime::Handle;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::{broadcast, watch};
 
+use super::backlog::Backlog;
 use super::chain::{Chain, Reading};
 use super::picture::{self, PictureError};
 use super::{Prediction, Status};
@@ -55,7 +57,7 @@ pub struct Started {
 /// The system gives no thread.
 pub fn start(
     load: impl FnOnce() -> Result<Loaded, ModelError> + Send + 'static,
-    frames: watch::Receiver<Option<RawFrame>>,
+    frames: broadcast::Receiver<RawFrame>,
     predictions: broadcast::Sender<Arc<Prediction>>,
     clock: Clock,
 ) -> std::io::Result<Started> {
@@ -79,14 +81,14 @@ pub fn start(
 /// Without a model video goes on, and the reason stays published until the end.
 fn idle(
     runtime: &Handle,
-    mut frames: watch::Receiver<Option<RawFrame>>,
+    mut frames: broadcast::Receiver<RawFrame>,
     status: &watch::Sender<Status>,
     error: &ModelError,
 ) {
     let reason = errors::chain(error);
     log::error!("recognition is off: {reason}");
     status.send_replace(Status::Failed(reason));
-    while runtime.block_on(frames.changed()).is_ok() {}
+    while !matches!(runtime.block_on(frames.recv()), Err(RecvError::Closed)) {}
 }
 
 struct Worker {
@@ -165,9 +167,9 @@ enum FrameFault {
 }
 
 impl Worker {
-    fn run(mut self, runtime: &Handle, mut frames: watch::Receiver<Option<RawFrame>>) {
-        while runtime.block_on(frames.changed()).is_ok() {
-            let Some(frame) = frames.borrow_and_update().clone() else { continue };
+    fn run(mut self, runtime: &Handle, mut frames: broadcast::Receiver<RawFrame>) {
+        let mut backlog = Backlog::new(self.chain.spacing());
+        while let Some(frame) = runtime.block_on(next(&mut backlog, &mut frames)) {
             if !self.progress.takes(frame.index, frame.captured_at) {
                 continue;
             }
@@ -230,6 +232,27 @@ impl Worker {
         log::warn!("recognition failed on {} frames: {reason}", self.faults.unsaid);
         self.degrade(Some(reason));
         self.faults = Faults { unsaid: 0, said: Some(Instant::now()) };
+    }
+}
+
+/// The next frame to read, as soon as there is one; `None` when the camera's owner has
+/// ended.
+async fn next(
+    backlog: &mut Backlog<RawFrame>,
+    frames: &mut broadcast::Receiver<RawFrame>,
+) -> Option<RawFrame> {
+    loop {
+        match frames.try_recv() {
+            Ok(frame) => backlog.push(frame.captured_at.into(), frame),
+            Err(TryRecvError::Lagged(_)) => backlog.lost(),
+            Err(TryRecvError::Closed) => return None,
+            Err(TryRecvError::Empty) if !backlog.is_empty() => return backlog.take(),
+            Err(TryRecvError::Empty) => match frames.recv().await {
+                Ok(frame) => backlog.push(frame.captured_at.into(), frame),
+                Err(RecvError::Lagged(_)) => backlog.lost(),
+                Err(RecvError::Closed) => return None,
+            },
+        }
     }
 }
 

@@ -13,13 +13,14 @@ use signpost::clock::Clock;
 use signpost::config;
 use signpost::recognition::{Prediction, Timing};
 use signpost::sessions::{Offer, OfferError, Sessions, ViewerError};
+use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 
 use super::receiver::{PATIENCE, Peer, Seen};
 
 struct Inside {
     sessions: Sessions,
-    frames: watch::Receiver<Option<RawFrame>>,
+    frames: broadcast::Receiver<RawFrame>,
     predictions: broadcast::Sender<Arc<Prediction>>,
     stop: watch::Sender<()>,
     camera: tokio::task::JoinHandle<()>,
@@ -96,11 +97,14 @@ fn prediction(seq: u64, captured_at: gst::ClockTime, transcript: &str) -> Arc<Pr
 
 /// Predicts something for every picture of the camera until the test ends.
 fn predict_every_picture(inside: &Inside) {
-    let (mut frames, predictions) = (inside.frames.clone(), inside.predictions.clone());
+    let (mut frames, predictions) = (inside.frames.resubscribe(), inside.predictions.clone());
     tokio::spawn(async move {
-        while frames.changed().await.is_ok() {
-            let frame = frames.borrow_and_update().clone();
-            let Some(RawFrame { index, captured_at, .. }) = frame else { continue };
+        loop {
+            let RawFrame { index, captured_at, .. } = match frames.recv().await {
+                Ok(frame) => frame,
+                Err(RecvError::Lagged(_)) => continue,
+                Err(RecvError::Closed) => break,
+            };
             // Nobody listens before the sessions and after them.
             let _ = predictions.send(prediction(index, captured_at, "HELLO"));
         }
