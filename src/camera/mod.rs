@@ -52,13 +52,19 @@ pub struct RawFrame {
     pub info: gst_video::VideoInfo,
     /// The picture itself.
     pub buffer: gst::Buffer,
+    /// Whether the picture has memory of its own, and not the source's.
+    pub detached: bool,
 }
 
 impl RawFrame {
     /// The same picture in memory of its own: a device has few buffers and stops without
-    /// them, so that none may wait for recognition. `None` if the memory cannot be read.
-    fn detached(&self) -> Option<Self> {
-        Some(Self { buffer: self.buffer.copy_deep().ok()?, ..self.clone() })
+    /// them, so that none may wait for long. `None` if the memory cannot be read.
+    #[must_use]
+    pub fn detach(self) -> Option<Self> {
+        if self.detached {
+            return Some(self);
+        }
+        Some(Self { buffer: self.buffer.copy_deep().ok()?, detached: true, ..self })
     }
 }
 

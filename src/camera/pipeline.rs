@@ -109,6 +109,7 @@ impl Pipeline {
         let encoded = encoded.static_pad("sink").expect("an appsink has a sink pad");
         if chosen.pace == Pace::Clip {
             align_clip(&named("pace")?, stamp.clone(), clock.clone());
+            decode_on_one_thread(&pipeline);
         }
         // The owner asks for the next rewind only after the clip has ended again.
         let (rewinds, asked) = mpsc::channel(1);
@@ -224,6 +225,16 @@ fn keep_queries_out(tee: &gst::Element) {
     });
 }
 
+/// A clip at its own pace needs no more, and libav's further threads hold a few
+/// pictures each: 10 MB in 720p (gst-libav 1.22, two threads).
+fn decode_on_one_thread(pipeline: &gst::Pipeline) {
+    pipeline.connect_deep_element_added(|_, _, element| {
+        if element.has_property_with_type("max-threads", i32::static_type()) {
+            element.set_property("max-threads", 1);
+        }
+    });
+}
+
 fn watch_bus(pipeline: &gst::Pipeline, events: mpsc::Sender<Event>) {
     let bus = pipeline.bus().expect("a pipeline has a bus");
     bus.set_sync_handler(move |_, message| {
@@ -272,14 +283,16 @@ fn hand_over_frames(
         }
         let (Some((_, info)), Some(buffer)) = (&video, sample.buffer_owned()) else { return };
         let index = outlets.pictures.fetch_add(1, Ordering::Relaxed) + 1;
-        let frame = RawFrame { index, captured_at: time, info: info.clone(), buffer };
-        // Nobody listens where there is no recognition.
-        let heard = outlets.waiting.receiver_count() > 0;
-        let waiting = if heard { frame.detached() } else { None };
+        let (captured_at, info) = (time, info.clone());
+        let frame = RawFrame { index, captured_at, info, buffer, detached: false };
+        // Who waits for it reads this one at once; any further one may wait.
+        let first = outlets.waiting.is_empty();
+        let waiting = if first { Some(frame.clone()) } else { frame.clone().detach() };
         // Asked under the channel's lock: what was let out before `stop` is overwritten there.
         outlets.frames.send_if_modified(|newest| {
             let flows = !stopped.load(Ordering::Relaxed);
             if flows {
+                // Nobody listens where there is no recognition.
                 waiting.map(|frame| outlets.waiting.send(frame).ok());
                 *newest = Some(frame);
             }

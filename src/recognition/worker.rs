@@ -242,16 +242,22 @@ async fn next(
     frames: &mut broadcast::Receiver<RawFrame>,
 ) -> Option<RawFrame> {
     loop {
-        match frames.try_recv() {
-            Ok(frame) => backlog.push(frame.captured_at.into(), frame),
-            Err(TryRecvError::Lagged(_)) => backlog.lost(),
-            Err(TryRecvError::Closed) => return None,
+        let frame = match frames.try_recv() {
+            Ok(frame) => Ok(frame),
+            Err(TryRecvError::Lagged(missed)) => Err(RecvError::Lagged(missed)),
+            Err(TryRecvError::Closed) => Err(RecvError::Closed),
             Err(TryRecvError::Empty) if !backlog.is_empty() => return backlog.take(),
-            Err(TryRecvError::Empty) => match frames.recv().await {
-                Ok(frame) => backlog.push(frame.captured_at.into(), frame),
-                Err(RecvError::Lagged(_)) => backlog.lost(),
-                Err(RecvError::Closed) => return None,
-            },
+            Err(TryRecvError::Empty) => frames.recv().await,
+        };
+        match frame {
+            Ok(frame) if backlog.is_empty() => backlog.push(frame.captured_at.into(), frame),
+            Ok(frame) => {
+                // What cannot be read is passed over.
+                let frame = frame.detach();
+                frame.into_iter().for_each(|frame| backlog.push(frame.captured_at.into(), frame));
+            }
+            Err(RecvError::Lagged(_)) => backlog.lost(),
+            Err(RecvError::Closed) => return None,
         }
     }
 }
