@@ -38,7 +38,7 @@ pub struct Camera {
     name: String,
     rendition: Rendition,
     status: watch::Receiver<Status>,
-    frames: watch::Receiver<Option<RawFrame>>,
+    newest: watch::Receiver<Option<gst::ClockTime>>,
 }
 
 /// A raw picture on its way to recognition, I420 or NV12.
@@ -115,14 +115,14 @@ impl Camera {
     #[must_use]
     pub fn start(settings: Settings, clock: Clock, stop: watch::Receiver<()>) -> Started {
         let (rendition, demand) = Rendition::new();
-        let (frames, newest) = watch::channel(None);
-        let (waiting, waited) = broadcast::channel(WAITING_FRAMES);
+        let (captured, newest) = watch::channel(None);
+        let (frames, waiting) = broadcast::channel(WAITING_FRAMES);
         let (status, published) = watch::channel(Status::Starting);
         let name = settings.camera.name.clone();
-        let camera = Self { name, rendition: rendition.clone(), status: published, frames: newest };
-        let outlets = Outlets { rendition, frames, waiting, pictures: Arc::default() };
+        let camera = Self { name, rendition: rendition.clone(), status: published, newest };
+        let outlets = Outlets { rendition, newest: captured, frames, pictures: Arc::default() };
         let owner = Owner { settings, clock, outlets, demand, status, stop };
-        Started { camera, frames: waited, owner: tokio::spawn(owner.run()) }
+        Started { camera, frames: waiting, owner: tokio::spawn(owner.run()) }
     }
 
     /// The configured name.
@@ -141,7 +141,7 @@ impl Camera {
     /// while the camera restarts.
     #[must_use]
     pub fn newest_picture(&self) -> Option<gst::ClockTime> {
-        self.frames.borrow().as_ref().map(|frame| frame.captured_at)
+        *self.newest.borrow()
     }
 
     /// The published state.

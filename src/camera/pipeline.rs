@@ -59,11 +59,10 @@ pub(super) enum Gate {
 pub(super) struct Outlets {
     /// Encoded pictures.
     pub rendition: Rendition,
-    /// The newest raw frame; none while no pipeline plays, so that a device's
-    /// memory goes back to it.
-    pub frames: watch::Sender<Option<RawFrame>>,
-    /// Raw frames that wait for recognition; the oldest give way.
-    pub waiting: broadcast::Sender<RawFrame>,
+    /// When the newest raw frame was captured; none while no pipeline plays.
+    pub newest: watch::Sender<Option<gst::ClockTime>>,
+    /// Raw frames for recognition; the oldest give way.
+    pub frames: broadcast::Sender<RawFrame>,
     /// Raw frames so far.
     pub pictures: Arc<AtomicU64>,
 }
@@ -142,7 +141,7 @@ impl Pipeline {
     pub(super) fn stop(self) -> JoinHandle<()> {
         // First, so that no frame follows the last word.
         self.stopped.store(true, Ordering::Relaxed);
-        self.outlets.frames.send_replace(None);
+        self.outlets.newest.send_replace(None);
         self.thread
     }
 }
@@ -283,18 +282,18 @@ fn hand_over_frames(
         }
         let (Some((_, info)), Some(buffer)) = (&video, sample.buffer_owned()) else { return };
         let index = outlets.pictures.fetch_add(1, Ordering::Relaxed) + 1;
-        let (captured_at, info) = (time, info.clone());
-        let frame = RawFrame { index, captured_at, info, buffer, detached: false };
-        // Who waits for it reads this one at once; any further one may wait.
-        let first = outlets.waiting.is_empty();
-        let waiting = if first { Some(frame.clone()) } else { frame.clone().detach() };
+        let info = info.clone();
+        let frame = RawFrame { index, captured_at: time, info, buffer, detached: false };
+        // One that must wait is copied here, where nothing but recognition waits behind it:
+        // the worker, which could, is busy, and until then the device would lack its buffer.
+        let frame = if outlets.frames.is_empty() { Some(frame) } else { frame.detach() };
         // Asked under the channel's lock: what was let out before `stop` is overwritten there.
-        outlets.frames.send_if_modified(|newest| {
+        outlets.newest.send_if_modified(|newest| {
             let flows = !stopped.load(Ordering::Relaxed);
             if flows {
+                *newest = Some(time);
                 // Nobody listens where there is no recognition.
-                waiting.map(|frame| outlets.waiting.send(frame).ok());
-                *newest = Some(frame);
+                frame.map(|frame| outlets.frames.send(frame).ok());
             }
             flows
         });

@@ -28,27 +28,28 @@ struct Playing {
     pipeline: Pipeline,
     events: mpsc::Receiver<Event>,
     outlets: Outlets,
-    frames: watch::Receiver<Option<RawFrame>>,
+    newest: watch::Receiver<Option<gst::ClockTime>>,
+    frames: broadcast::Receiver<RawFrame>,
     _demand: Demand,
 }
 
 fn play(description: &str, flip: config::Flip) -> Playing {
     gst::init().unwrap();
     let (rendition, demand) = Rendition::new();
-    let (newest, frames) = watch::channel(None);
-    let (waiting, _) = broadcast::channel(1);
-    let outlets = Outlets { rendition, frames: newest, waiting, pictures: Arc::default() };
+    let (captured, newest) = watch::channel(None);
+    let (waiting, frames) = broadcast::channel(8);
+    let outlets =
+        Outlets { rendition, newest: captured, frames: waiting, pictures: Arc::default() };
     let encoder = Encoder::probe(None).unwrap().description(500);
     let chosen =
         Chosen { words: "front door".into(), description: description.into(), pace: Pace::Device };
     let (pipeline, events) =
         Pipeline::start(&chosen, direction(flip), &encoder, &Clock::start(), &outlets).unwrap();
-    Playing { pipeline, events, outlets, frames, _demand: demand }
+    Playing { pipeline, events, outlets, newest, frames, _demand: demand }
 }
 
-async fn frame(frames: &mut watch::Receiver<Option<RawFrame>>) -> RawFrame {
-    let frame = tokio::time::timeout(PATIENCE, frames.wait_for(Option::is_some));
-    frame.await.expect("a frame in time").unwrap().clone().unwrap()
+async fn frame(frames: &mut broadcast::Receiver<RawFrame>) -> RawFrame {
+    tokio::time::timeout(PATIENCE, frames.recv()).await.expect("a frame in time").unwrap()
 }
 
 /// Luma in the middle of each quarter: top left, top right, bottom left, bottom right.
@@ -84,23 +85,24 @@ async fn every_flip_turns_the_picture_in_both_formats() {
             let viewer = playing.outlets.rendition.attach(&gst_app::AppSrc::builder().build());
             playing.pipeline.encode(Gate::Open);
             while viewer.pushed() == 0 {
-                playing.frames.changed().await.unwrap();
+                playing.newest.changed().await.unwrap();
             }
-            drop(playing.frames);
             playing.pipeline.stop().await.unwrap();
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stopped_pipeline_holds_no_frame_back() {
+async fn a_stopped_pipeline_gives_no_frame_more() {
     let source = "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=30/1";
     let mut playing = play(source, config::Flip::None);
     frame(&mut playing.frames).await;
     let down = playing.pipeline.stop();
-    assert!(playing.frames.borrow().is_none());
+    assert!(playing.newest.borrow().is_none());
+    let mut after = playing.frames.resubscribe();
     down.await.unwrap();
-    assert!(playing.frames.borrow().is_none(), "no frame follows the last word");
+    assert!(playing.newest.borrow().is_none(), "no time follows the last word");
+    assert!(after.try_recv().is_err(), "no frame follows the last word");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -146,7 +148,8 @@ async fn a_device_that_hangs_while_it_is_opened_is_stopped_after_that() {
 async fn no_pipeline_follows_one_that_does_not_stop() {
     gst::init().unwrap();
     let (rendition, demand) = Rendition::new();
-    let (frames, _) = watch::channel(None);
+    let (newest, _) = watch::channel(None);
+    let (frames, _) = broadcast::channel(1);
     let (status, mut published) = watch::channel(Status::Starting);
     let (_stop, stop) = watch::channel(());
     let camera = config::Camera {
@@ -161,12 +164,7 @@ async fn no_pipeline_follows_one_that_does_not_stop() {
     let mut owner = Owner {
         settings: Settings { camera, bitrate_kbps: 500, encoder, demo_clip: None },
         clock: Clock::start(),
-        outlets: Outlets {
-            rendition,
-            frames,
-            waiting: broadcast::channel(1).0,
-            pictures: Arc::default(),
-        },
+        outlets: Outlets { rendition, newest, frames, pictures: Arc::default() },
         demand,
         status,
         stop,

@@ -28,22 +28,12 @@ pub struct Backlog<F> {
     /// Longest time from one frame to the next that still fills a window.
     step: Option<Duration>,
     waiting: VecDeque<(Duration, F)>,
-    last: Option<Duration>,
-    pace: Pace,
-    /// The next pause; none after a good while.
+    /// When the frame that was read last was taken.
+    last: Duration,
+    /// Only the newest is read until then, and steps are taken since.
+    until: Duration,
+    /// The next pause, if it comes before a good while is over.
     pause: Duration,
-    /// When steps began.
-    stepping: Option<Duration>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pace {
-    /// A step at a time.
-    Steps,
-    /// Frames were lost: the next one begins a pause.
-    Lost,
-    /// Only the newest, until that time.
-    Newest(Duration),
 }
 
 impl<F> Backlog<F> {
@@ -54,39 +44,33 @@ impl<F> Backlog<F> {
         Self {
             step: period.map(|period| period + period / JITTER),
             waiting: VecDeque::new(),
-            last: None,
-            pace: Pace::Steps,
+            last: Duration::ZERO,
+            until: Duration::ZERO,
             pause: Duration::ZERO,
-            stepping: None,
         }
     }
 
     /// One more frame waits, taken at `at`; behind too many others, it alone does.
     pub fn push(&mut self, at: Duration, frame: F) {
-        if self.waiting.back().is_some_and(|(newest, _)| at <= *newest) {
-            // A source whose time starts anew; what waits is of another picture.
-            self.waiting.clear();
-        }
         if self.waiting.len() >= LIMIT {
             self.lost();
         }
         self.waiting.push_back((at, frame));
-        if self.pace == Pace::Lost {
-            if self.stepping.is_some_and(|since| at > since + GOOD_WHILE) {
-                self.pause = Duration::ZERO;
-            }
-            self.pace = Pace::Newest(at + self.pause);
-            self.pause = (self.pause * 2).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
-        }
     }
 
     /// More frames came than could wait, and the oldest are gone: there is a hole
     /// already, so that nothing is gained by reading the rest.
     pub fn lost(&mut self) {
+        let at = self.waiting.back().map_or(self.last, |(at, _)| *at);
         self.waiting.clear();
-        if self.pace == Pace::Steps {
-            self.pace = Pace::Lost;
+        if at < self.until {
+            return;
         }
+        if at > self.until + GOOD_WHILE {
+            self.pause = Duration::ZERO;
+        }
+        self.until = at + self.pause;
+        self.pause = (self.pause * 2).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
     }
 
     /// Whether no frame waits.
@@ -98,18 +82,14 @@ impl<F> Backlog<F> {
     /// The frame to read now; those before it are let go.
     pub fn take(&mut self) -> Option<F> {
         let newest = self.waiting.back()?.0;
-        if matches!(self.pace, Pace::Newest(until) if newest >= until || newest + LONGEST_PAUSE < until)
-        {
-            (self.pace, self.stepping) = (Pace::Steps, Some(newest));
-        }
-        let due = match (self.pace, self.step, self.last) {
-            (Pace::Steps, Some(step), Some(last)) if newest > last => last + step,
+        let due = match self.step {
+            Some(step) if newest >= self.until => self.last + step,
             _ => newest,
         };
-        let passed_over = self.waiting.iter().take_while(|(at, _)| *at <= due).count();
-        self.waiting.drain(..passed_over.saturating_sub(1));
+        let due = self.waiting.iter().take_while(|(at, _)| *at <= due).count();
+        self.waiting.drain(..due.saturating_sub(1));
         let (at, frame) = self.waiting.pop_front()?;
-        self.last = Some(at);
+        self.last = at;
         Some(frame)
     }
 }
@@ -126,8 +106,16 @@ mod tests {
         Duration::from_nanos(frame * 1_000_000_000 / 30)
     }
 
+    /// Frame 1 was read.
+    fn begun(period: Option<Duration>) -> Backlog<u64> {
+        let mut backlog = Backlog::new(period);
+        backlog.push(at(1), 1);
+        assert_eq!(backlog.take(), Some(1));
+        backlog
+    }
+
     fn backlog() -> Backlog<u64> {
-        Backlog::new(Some(PERIOD))
+        begun(Some(PERIOD))
     }
 
     fn push(backlog: &mut Backlog<u64>, frames: std::ops::RangeInclusive<u64>) {
@@ -141,7 +129,7 @@ mod tests {
     #[test]
     fn a_fast_device_reads_every_frame() {
         let mut backlog = backlog();
-        for frame in 1..40 {
+        for frame in 2..40 {
             push(&mut backlog, frame..=frame);
             assert_eq!(all(&mut backlog), [frame]);
         }
@@ -150,17 +138,13 @@ mod tests {
     #[test]
     fn what_waited_is_read_a_period_apart_until_none_waits() {
         let mut backlog = backlog();
-        push(&mut backlog, 1..=1);
-        assert_eq!(backlog.take(), Some(1));
         push(&mut backlog, 2..=8);
         assert_eq!(all(&mut backlog), [3, 5, 7, 8]);
     }
 
     #[test]
     fn without_a_window_the_newest_is_read() {
-        let mut backlog = Backlog::new(None);
-        push(&mut backlog, 1..=1);
-        assert_eq!(backlog.take(), Some(1));
+        let mut backlog = begun(None);
         push(&mut backlog, 2..=8);
         assert_eq!(all(&mut backlog), [8]);
     }
@@ -168,8 +152,6 @@ mod tests {
     #[test]
     fn after_one_loss_steps_go_on_at_once() {
         let mut backlog = backlog();
-        push(&mut backlog, 1..=1);
-        assert_eq!(backlog.take(), Some(1));
         push(&mut backlog, 2..=8);
         backlog.lost();
         assert!(backlog.is_empty());
@@ -180,8 +162,6 @@ mod tests {
     #[test]
     fn more_than_the_limit_is_a_loss() {
         let mut backlog = backlog();
-        push(&mut backlog, 1..=1);
-        assert_eq!(backlog.take(), Some(1));
         push(&mut backlog, 2..=14);
         assert_eq!(all(&mut backlog), [14]);
     }
@@ -190,7 +170,7 @@ mod tests {
     fn a_device_that_is_too_slow_reads_the_newest() {
         let mut backlog = backlog();
         let mut late = 0;
-        for frame in (1..6000).step_by(3) {
+        for frame in (2..6000).step_by(3) {
             push(&mut backlog, frame..=frame + 2);
             late += u64::from(backlog.take() != Some(frame + 2));
         }
@@ -207,7 +187,7 @@ mod tests {
             backlog.take();
             backlog.lost();
             let lost = frame;
-            while backlog.pace != Pace::Steps {
+            while at(frame) < backlog.until {
                 frame += 1;
                 push(backlog, frame..=frame);
                 backlog.take();
@@ -222,9 +202,9 @@ mod tests {
     fn time_that_starts_anew_is_read_on() {
         let mut backlog = backlog();
         push(&mut backlog, 900..=903);
-        assert_eq!(all(&mut backlog), [903]);
+        assert_eq!(all(&mut backlog), [900, 902, 903]);
         push(&mut backlog, 1..=3);
-        assert_eq!(all(&mut backlog), [3]);
+        assert_eq!(backlog.take(), Some(3));
     }
 
     proptest! {
@@ -232,7 +212,7 @@ mod tests {
         /// than a window can bear while a nearer frame waited.
         #[test]
         fn order_is_kept_and_steps_are_bounded(busy in prop::collection::vec(0_u64..9, 1..200)) {
-            let (mut backlog, mut next, mut last) = (backlog(), 1, None);
+            let (mut backlog, mut next, mut last) = (backlog(), 2, 1);
             for arrived in busy {
                 for frame in next..next + arrived {
                     backlog.push(at(frame), frame);
@@ -241,12 +221,10 @@ mod tests {
                 let waited = backlog.waiting.front().map(|(_, frame)| *frame);
                 let Some(taken) = backlog.take() else { continue };
                 prop_assert!(taken < next && backlog.waiting.len() < LIMIT);
-                if let Some(last) = last {
-                    prop_assert!(taken > last);
-                    let stepped = backlog.pace == Pace::Steps;
-                    prop_assert!(!stepped || taken <= last + 2 || Some(taken) == waited);
-                }
-                last = Some(taken);
+                let stepped = at(next - 1) >= backlog.until;
+                prop_assert!(taken > last);
+                prop_assert!(!stepped || taken <= last + 2 || Some(taken) == waited);
+                last = taken;
             }
         }
     }

@@ -45,8 +45,6 @@ pub struct Chain {
     classifier: Box<dyn Interpreter>,
     letters: Vec<Option<char>>,
     window: Window<Option<Hand>>,
-    period: Duration,
-    elements: usize,
     stabiliser: Stabiliser,
     transcript: Transcript,
     /// The classifier's output, in the order of `letters`.
@@ -85,8 +83,6 @@ impl Chain {
             by_letter: Vec::with_capacity(bundle.letters.len()),
             letters: bundle.letters,
             window: Window::new(shape),
-            period: shape.period,
-            elements: shape.elements,
             stabiliser: Stabiliser::new(settings),
             transcript: Transcript::new(),
             label: None,
@@ -132,7 +128,7 @@ impl Chain {
     /// Ends the source: a sign that was held long enough is committed although it never
     /// ended. The next frame starts anew.
     pub fn flush(&mut self) -> Option<char> {
-        let at = self.last_at.take()? + self.period;
+        let at = self.last_at.take()? + self.period();
         let gone = Observation { at, hand: None, scores: Scores::Unknown };
         let committed = self.stabiliser.on(&gone);
         self.commit(committed);
@@ -143,13 +139,13 @@ impl Chain {
 
     /// Time from one of the window's elements to the next.
     pub fn period(&self) -> Duration {
-        self.period
+        self.window.shape().period
     }
 
     /// The same where a window has more than one element; for others only the newest
     /// frame matters.
     pub fn spacing(&self) -> Option<Duration> {
-        (self.elements > 1).then_some(self.period)
+        (self.window.shape().elements > 1).then(|| self.period())
     }
 
     /// What was committed so far.

@@ -106,6 +106,12 @@ impl<E> Window<E> {
         self.fill()
     }
 
+    /// How many elements it gives and how far apart they are.
+    #[must_use]
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
     /// The T elements that end at the newest one, oldest first; `None` while
     /// the window is filling or the camera is too slow.
     #[must_use]

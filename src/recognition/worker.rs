@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use gstreamer as gst;
 use gstreamer_video as gst_video;
 use tokio::runtime::Handle;
-use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 
 use super::backlog::Backlog;
@@ -241,25 +241,19 @@ async fn next(
     backlog: &mut Backlog<RawFrame>,
     frames: &mut broadcast::Receiver<RawFrame>,
 ) -> Option<RawFrame> {
-    loop {
-        let frame = match frames.try_recv() {
-            Ok(frame) => Ok(frame),
-            Err(TryRecvError::Lagged(missed)) => Err(RecvError::Lagged(missed)),
-            Err(TryRecvError::Closed) => Err(RecvError::Closed),
-            Err(TryRecvError::Empty) if !backlog.is_empty() => return backlog.take(),
-            Err(TryRecvError::Empty) => frames.recv().await,
-        };
-        match frame {
-            Ok(frame) if backlog.is_empty() => backlog.push(frame.captured_at.into(), frame),
+    while backlog.is_empty() || !frames.is_empty() {
+        match frames.recv().await {
             Ok(frame) => {
+                let frame = if backlog.is_empty() { Some(frame) } else { frame.detach() };
                 // What cannot be read is passed over.
-                let frame = frame.detach();
-                frame.into_iter().for_each(|frame| backlog.push(frame.captured_at.into(), frame));
+                let Some(frame) = frame else { continue };
+                backlog.push(frame.captured_at.into(), frame);
             }
             Err(RecvError::Lagged(_)) => backlog.lost(),
             Err(RecvError::Closed) => return None,
         }
     }
+    backlog.take()
 }
 
 /// Without the measured time: the text would change with every result.
