@@ -11,7 +11,7 @@ use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 use gstreamer_rtsp_server as gst_rtsp_server;
 use gstreamer_rtsp_server::prelude::*;
-use signpost::camera::{Attachment, Camera, Encoder, RawFrame, Settings, Started, Status};
+use signpost::camera::{Camera, Encoder, Feed, Form, RawFrame, Settings, Started, Status};
 use signpost::clock::Clock;
 use signpost::config;
 use tokio::sync::broadcast::error::RecvError;
@@ -32,8 +32,13 @@ fn start(source: config::Source, demo_clip: Option<&Path>) -> (Started, watch::S
         flip: config::Flip::None,
     };
     let encoder = Encoder::probe(None).unwrap();
-    let settings =
-        Settings { camera, bitrate_kbps: 500, encoder, demo_clip: demo_clip.map(PathBuf::from) };
+    let encoding = config::Encoder {
+        prefer: None,
+        bitrate_kbps: 500,
+        min_bitrate_kbps: 100,
+        low_rendition: true,
+    };
+    let settings = Settings { camera, encoding, encoder, demo_clip: demo_clip.map(PathBuf::from) };
     (Camera::start(settings, Clock::start(), stopped), stop)
 }
 
@@ -84,39 +89,52 @@ fn make(path: &Path, description: &str) {
     pipeline.set_state(gst::State::Null).unwrap();
 }
 
-/// A viewer that counts what it is given.
+/// A viewer of `form` that counts what it is given.
+fn look(started: &Started, form: Form) -> Feed {
+    let feed = started.camera.renditions().feed(form, &viewer()).unwrap();
+    feed.resume();
+    feed
+}
+
 fn viewer() -> gst_app::AppSrc {
     gst_app::AppSrc::builder().format(gst::Format::Time).is_live(true).build()
 }
 
-async fn shown(started: &mut Started, attachment: &Attachment, pictures: u64) {
-    let enough = attachment.pushed() + pictures;
-    while attachment.pushed() < enough {
+async fn shown(started: &mut Started, feed: &Feed, pictures: u64) {
+    let enough = feed.pushed() + pictures;
+    while feed.pushed() < enough {
         next(&mut started.frames).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn encodes_only_while_somebody_looks() {
+async fn every_form_is_encoded_only_while_somebody_looks() {
     let (mut started, stop) = start(config::Source::Test, None);
-    let rendition = started.camera.rendition().clone();
+    let renditions = started.camera.renditions().clone();
     while next(&mut started.frames).await.index < 10 {}
-    assert_eq!(rendition.encoded(), 0, "nobody has looked yet");
-    let attachment = rendition.attach(&viewer());
-    shown(&mut started, &attachment, 10).await;
-    drop(attachment);
-    // The picture goes on for recognition; what is in the encoder still comes out.
-    let mut tries = 0;
-    loop {
-        let (encoded, last) = (rendition.encoded(), next(&mut started.frames).await.index);
-        while next(&mut started.frames).await.index < last + 10 {}
-        if rendition.encoded() == encoded {
-            break;
+    let none = Form::ALL.iter().all(|form| renditions.encoded(*form) == 0);
+    assert!(none, "nobody has looked yet");
+    for form in Form::ALL {
+        let before = Form::ALL.map(|form| renditions.encoded(form));
+        let feed = look(&started, form);
+        shown(&mut started, &feed, 10).await;
+        drop(feed);
+        // The picture goes on for recognition; what is in the encoder still comes out.
+        let mut tries = 0;
+        loop {
+            let (encoded, last) = (renditions.encoded(form), next(&mut started.frames).await.index);
+            while next(&mut started.frames).await.index < last + 10 {}
+            if renditions.encoded(form) == encoded {
+                break;
+            }
+            tries += 1;
+            assert!(tries < 20, "it goes on encoding for nobody");
         }
-        tries += 1;
-        assert!(tries < 20, "it goes on encoding for nobody");
+        for (other, before) in Form::ALL.into_iter().zip(before) {
+            assert!(other == form || renditions.encoded(other) == before, "{other} for {form}");
+        }
     }
-    let again = rendition.attach(&viewer());
+    let again = look(&started, Form::Full);
     shown(&mut started, &again, 10).await;
     drop(stop);
     started.owner.await.unwrap();
@@ -155,7 +173,8 @@ async fn encoded_pictures_of_a_looping_clip_have_the_time_of_their_frames() {
     pipeline.add_many([appsrc.upcast_ref(), sink.upcast_ref::<gst::Element>()]).unwrap();
     appsrc.link(&sink).unwrap();
     pipeline.set_state(gst::State::Playing).unwrap();
-    let attachment = started.camera.rendition().attach(&appsrc);
+    let feed = started.camera.renditions().feed(Form::Full, &appsrc).unwrap();
+    feed.resume();
     let received = tokio::task::spawn_blocking(move || {
         let patience = gst::ClockTime::from_seconds(30);
         let picture = |_| sink.try_pull_sample(patience).expect("a picture in time");
@@ -174,7 +193,7 @@ async fn encoded_pictures_of_a_looping_clip_have_the_time_of_their_frames() {
     let known = encoded.iter().filter(|time| captured.contains(time)).count();
     assert!(known >= 30, "{known} of {encoded:?} are among {captured:?}");
     pipeline.set_state(gst::State::Null).unwrap();
-    drop((attachment, stop));
+    drop((feed, stop));
     started.owner.await.unwrap();
 }
 
@@ -306,8 +325,8 @@ async fn a_network_camera_is_shown() {
     let (mut started, stop) = start(at(network.port()), None);
     let frame = next(&mut started.frames).await;
     assert_eq!((frame.info.width(), frame.info.height()), (640, 480));
-    let attachment = started.camera.rendition().attach(&viewer());
-    shown(&mut started, &attachment, 10).await;
+    let feed = look(&started, Form::Full);
+    shown(&mut started, &feed, 10).await;
     drop(stop);
     started.owner.await.unwrap();
     network.switch_off();
@@ -320,12 +339,12 @@ async fn a_camera_that_comes_late_and_again_is_shown_to_who_waits() {
     let port = network.port();
     network.switch_off();
     let (mut started, stop) = start(at(port), None);
-    let attachment = started.camera.rendition().attach(&viewer());
+    let feed = look(&started, Form::Full);
     let why = failure(&started).await;
     assert!(why.contains("is it switched on"), "{why}");
 
     let network = NetworkCamera::switch_on(port);
-    shown(&mut started, &attachment, 10).await;
+    shown(&mut started, &feed, 10).await;
     let before = next(&mut started.frames).await;
     network.switch_off();
     failure(&started).await;
@@ -336,7 +355,7 @@ async fn a_camera_that_comes_late_and_again_is_shown_to_who_waits() {
     let network = NetworkCamera::switch_on(port);
     let after = next(&mut started.frames).await;
     assert!(after.index > before.index && after.captured_at > before.captured_at);
-    shown(&mut started, &attachment, 10).await;
+    shown(&mut started, &feed, 10).await;
     drop(stop);
     started.owner.await.unwrap();
     network.switch_off();

@@ -1,11 +1,11 @@
-//! Which H.264 encoder runs: found by trying, because an element that is
-//! installed need not work on this board.
+//! Which encoders run. That for H.264 is found by trying, because an element that is
+//! installed need not work on this board; VP8 has one encoder, and it is software.
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
 
-use super::Error;
 use super::template::fill;
+use super::{Codec, Error};
 
 /// How long one encoder may take to encode three small pictures.
 const PROBE_DEADLINE: gst::ClockTime = gst::ClockTime::from_seconds(3);
@@ -64,8 +64,41 @@ impl Encoder {
         Err(Error::NoEncoder(tried.collect::<Vec<_>>().join("; ")))
     }
 
-    pub(super) fn description(&self, bitrate_kbps: u32) -> String {
-        filled(self.description, bitrate_kbps)
+    /// From raw pictures to what viewers get.
+    pub(super) fn description(&self, codec: Codec, bitrate_kbps: u32) -> String {
+        match codec {
+            Codec::H264 => {
+                let encoder = filled(self.description, bitrate_kbps);
+                fill(include_str!("../../pipelines/h264.launch"), &[("encoder", &encoder)])
+            }
+            Codec::Vp8 => filled(include_str!("../../pipelines/vp8enc.launch"), bitrate_kbps),
+        }
+    }
+}
+
+/// Why nothing can be encoded as VP8 here, if so. Loads nothing: the library costs
+/// memory before anybody needs it.
+pub(super) fn vp8_missing() -> Option<String> {
+    let found = gst::ElementFactory::find("vp8enc").is_some();
+    (!found).then(|| {
+        "vp8enc is not on this device; install the package gstreamer1.0-plugins-good".to_owned()
+    })
+}
+
+/// Sets the bit rate of a running encoder, which may make it wait for a picture.
+/// v4l2h264enc sets what it is given on its open device (1.22's source; not tried).
+pub(super) fn set_bitrate(encoder: &gst::Element, kbps: u32) {
+    let bps = kbps.saturating_mul(1000);
+    let signed = i32::try_from(bps).unwrap_or(i32::MAX);
+    match encoder.factory().map(|factory| factory.name()).as_deref() {
+        Some("x264enc") => encoder.set_property("bitrate", kbps),
+        Some("openh264enc") => encoder.set_property("bitrate", bps),
+        Some("vp8enc") => encoder.set_property("target-bitrate", signed),
+        Some("v4l2h264enc") => {
+            let controls = gst::Structure::builder("encode").field("video_bitrate", signed);
+            encoder.set_property("extra-controls", controls.build());
+        }
+        _ => {}
     }
 }
 

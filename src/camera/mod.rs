@@ -1,13 +1,22 @@
-//! Where pictures come from: one pipeline that captures and encodes once.
+//! Where pictures come from: one pipeline that captures, and encodes each form once.
 
 mod barcode;
+mod branch;
 mod encoder;
 mod error;
+mod feed;
+mod flow;
+mod form;
+mod key_units;
 mod owner;
+mod picture;
 mod pipeline;
-mod rendition;
+mod press;
+mod renditions;
+mod requests;
 mod silence;
 mod source;
+mod stills;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -21,12 +30,20 @@ use tokio::task::JoinHandle;
 
 pub use encoder::Encoder;
 pub use error::Error;
+pub use feed::{Feed, KeyUnits, WantError};
+pub use form::{Codec, Form, PerForm};
 pub use owner::Settings;
-pub use rendition::{Attachment, Rendition};
+pub use picture::Limit;
+pub use press::StillError;
+pub use renditions::{NoForm, Renditions};
+pub use stills::{Gallery, SMALL_BYTES, SMALL_WIDTH, Still, Stills};
 
 use crate::clock::Clock;
+use crate::config;
+use branch::Spec;
 use owner::Owner;
 use pipeline::Outlets;
+use requests::{Bounds, Capture, Requests};
 
 /// Raw frames that come while recognition reads one: a quarter of a second at 30 a
 /// second, and at most 25 MB in 1080p. A power of two, as the channel has it.
@@ -36,9 +53,36 @@ const WAITING_FRAMES: usize = 8;
 #[derive(Clone, Debug)]
 pub struct Camera {
     name: String,
-    rendition: Rendition,
+    renditions: Renditions,
     status: watch::Receiver<Status>,
     newest: watch::Receiver<Option<gst::ClockTime>>,
+    gallery: Gallery,
+    requests: Arc<watch::Sender<Requests>>,
+    encodings: watch::Receiver<PerForm<Option<Encoding>>>,
+}
+
+/// How a form is encoded at present.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Encoding {
+    /// What the encoder aims at.
+    pub bitrate_kbps: u32,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// Frames a second.
+    pub framerate: f32,
+}
+
+impl Encoding {
+    fn new(spec: Spec, video: &gst_video::VideoInfo) -> Self {
+        let own = (video.width(), video.height(), video.fps());
+        let (width, height, rate) = spec.picture.map_or(own, |picture| {
+            (picture.size.width(), picture.size.height(), picture.framerate)
+        });
+        let framerate = rate.numer() as f32 / rate.denom().max(1) as f32;
+        Self { bitrate_kbps: spec.bitrate_kbps, width, height, framerate }
+    }
 }
 
 /// A raw picture on its way to recognition, I420 or NV12.
@@ -114,14 +158,27 @@ impl Camera {
     /// dropped, and tries again by itself when the camera fails.
     #[must_use]
     pub fn start(settings: Settings, clock: Clock, stop: watch::Receiver<()>) -> Started {
-        let (rendition, demand) = Rendition::new();
+        let (renditions, demand) = Renditions::new(owner::missing(&settings.encoding));
         let (captured, newest) = watch::channel(None);
         let (frames, waiting) = broadcast::channel(WAITING_FRAMES);
         let (status, published) = watch::channel(Status::Starting);
         let name = settings.camera.name.clone();
-        let camera = Self { name, rendition: rendition.clone(), status: published, newest };
-        let outlets = Outlets { rendition, newest: captured, frames, pictures: Arc::default() };
-        let owner = Owner { settings, clock, outlets, demand, status, stop };
+        let (asked, requests) = watch::channel(Requests::new(&settings.encoding));
+        let (told, encodings) = watch::channel(PerForm::default());
+        let (gallery, shutter) = Gallery::start();
+        let camera = Self {
+            name,
+            renditions: renditions.clone(),
+            status: published,
+            newest,
+            gallery,
+            requests: Arc::new(asked),
+            encodings,
+        };
+        let outlets =
+            Outlets { renditions, newest: captured, frames, pictures: Arc::default(), shutter };
+        let owner =
+            Owner { settings, clock, outlets, demand, status, requests, encodings: told, stop };
         Started { camera, frames: waiting, owner: tokio::spawn(owner.run()) }
     }
 
@@ -131,10 +188,10 @@ impl Camera {
         &self.name
     }
 
-    /// The encoded picture that viewers attach to.
+    /// The encoded pictures that viewers see.
     #[must_use]
-    pub fn rendition(&self) -> &Rendition {
-        &self.rendition
+    pub fn renditions(&self) -> &Renditions {
+        &self.renditions
     }
 
     /// Running time of the newest picture's capture; none before the first one and
@@ -144,9 +201,60 @@ impl Camera {
         *self.newest.borrow()
     }
 
+    /// JPEGs of its pictures.
+    #[must_use]
+    pub fn gallery(&self) -> &Gallery {
+        &self.gallery
+    }
+
     /// The published state.
     #[must_use]
     pub fn status(&self) -> watch::Receiver<Status> {
         self.status.clone()
+    }
+
+    /// Lets the encoder of `form` aim at `kbps`, or at the nearest that the configuration
+    /// allows; without a key unit, and over restarts of the camera.
+    pub fn set_bitrate(&self, form: Form, kbps: u32) {
+        self.requests.send_if_modified(|requests| {
+            std::mem::replace(&mut requests.wanted_kbps[form], kbps) != kbps
+        });
+    }
+
+    /// Follows other limits of the bit rate; nothing else of `encoding` changes while a
+    /// camera runs. What was set before is as near to it as the new ones allow.
+    pub fn set_bounds(&self, encoding: &config::Encoder) {
+        let bounds = Bounds::of(encoding);
+        self.requests
+            .send_if_modified(|requests| std::mem::replace(&mut requests.bounds, bounds) != bounds);
+    }
+
+    /// Shows at most this of the whole picture, in its own shape and even sizes;
+    /// [`Limit::NONE`] is the source's own. Viewers go on with a key unit. Raw frames
+    /// stay as captured.
+    pub fn set_picture(&self, most: Limit) {
+        self.requests
+            .send_if_modified(|requests| std::mem::replace(&mut requests.most, most) != most);
+    }
+
+    /// Takes the pipeline down until [`Camera::start_capture`]; viewers stay attached.
+    pub fn stop_capture(&self) {
+        self.capture(Capture::Off);
+    }
+
+    /// Takes pictures again.
+    pub fn start_capture(&self) {
+        self.capture(Capture::On);
+    }
+
+    fn capture(&self, wish: Capture) {
+        self.requests
+            .send_if_modified(|requests| std::mem::replace(&mut requests.capture, wish) != wish);
+    }
+
+    /// How each form is encoded, none while it is not.
+    #[must_use]
+    pub fn encodings(&self) -> watch::Receiver<PerForm<Option<Encoding>>> {
+        self.encodings.clone()
     }
 }

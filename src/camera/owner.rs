@@ -5,16 +5,21 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use gstreamer_video::VideoInfo;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
-use super::encoder::Encoder;
-use super::pipeline::{Event, Gate, Outlets, Pipeline};
-use super::rendition::{Demand, KeyUnitLimit};
+use super::branch::Spec;
+use super::encoder::{Encoder, vp8_missing};
+use super::key_units::Wishes;
+use super::picture::{Limit, Picture};
+use super::pipeline::{Event, Outlets, Pipeline};
+use super::renditions::Demand;
+use super::requests::{Capture, Requests};
 use super::silence::{LOOK, Silence};
 use super::source::{self, Chosen, Pace};
-use super::{Error, Live, Status};
+use super::{Encoding, Error, Form, Live, PerForm, Status};
 use crate::clock::Clock;
 use crate::config;
 
@@ -30,13 +35,16 @@ const BACKOFF: [Duration; 5] = [
     Duration::from_secs(10),
 ];
 
+/// The small picture, for a viewer whose link carries no more.
+const LOW: Limit = Limit { width: 640, framerate: 30, ..Limit::NONE };
+
 /// What a camera's owner needs.
 #[derive(Debug)]
 pub struct Settings {
     /// The configured camera.
     pub camera: config::Camera,
-    /// Bits a second that the encoder aims at, in kbit/s.
-    pub bitrate_kbps: u32,
+    /// Bit rates, and whether there is a small picture.
+    pub encoding: config::Encoder,
     /// The encoder found by probing.
     pub encoder: Encoder,
     /// The clip that is shown where there is no camera, if the model brings one.
@@ -49,6 +57,8 @@ pub(super) struct Owner {
     pub(super) outlets: Outlets,
     pub(super) demand: Demand,
     pub(super) status: watch::Sender<Status>,
+    pub(super) requests: watch::Receiver<Requests>,
+    pub(super) encodings: watch::Sender<PerForm<Option<Encoding>>>,
     pub(super) stop: watch::Receiver<()>,
 }
 
@@ -56,7 +66,8 @@ impl Owner {
     /// Runs until the sender of `stop` is dropped.
     pub(super) async fn run(mut self) {
         let mut failures = 0;
-        while let Err(error) = self.attempt().await {
+        while self.captures().await {
+            let Err(error) = self.attempt().await else { continue };
             if matches!(*self.status.borrow(), Status::Live(_)) {
                 failures = 0;
             }
@@ -66,27 +77,46 @@ impl Owner {
             self.status.send_replace(Status::Failed(error.to_string()));
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
-                _ = self.stop.changed() => break,
+                Ok(_) = self.requests.wait_for(|asked| asked.capture == Capture::Off) => {}
+                _ = self.stop.changed() => {}
             }
         }
         self.status.send_replace(Status::Stopped);
+    }
+
+    /// Waits while capture is stopped on request; false when the program ends.
+    async fn captures(&mut self) -> bool {
+        if self.stop.has_changed().is_err() {
+            return false;
+        }
+        if self.requests.borrow().capture == Capture::On {
+            return true;
+        }
+        log::info!(camera = self.name(); "stopped on request");
+        self.status.send_replace(Status::Stopped);
+        tokio::select! {
+            Ok(_) = self.requests.wait_for(|asked| asked.capture == Capture::On) => {}
+            _ = self.stop.changed() => return false,
+        }
+        self.status.send_replace(Status::Starting);
+        true
     }
 
     fn name(&self) -> &str {
         &self.settings.camera.name
     }
 
-    /// One life of a pipeline: `Ok` if it was told to stop.
+    /// One life of a pipeline: `Ok` if it was told to stop, for a while or for good.
     async fn attempt(&mut self) -> Result<(), Error> {
         let (camera, demo) = (self.settings.camera.clone(), self.settings.demo_clip.clone());
         let chosen = blocking(move || source::choose(&camera, demo.as_deref())).await?;
         // Viewers' pictures do not continue those of the pipeline before.
-        self.outlets.rendition.interrupt();
-        let encoder = self.settings.encoder.description(self.settings.bitrate_kbps);
-        let flip = direction(self.settings.camera.flip);
+        self.outlets.renditions.interrupt();
+        let (encoder, flip) = (&self.settings.encoder, direction(self.settings.camera.flip));
         let (pipeline, events) =
-            Pipeline::start(&chosen, flip, &encoder, &self.clock, &self.outlets)?;
+            Pipeline::start(&chosen, flip, encoder, &self.clock, &self.outlets)?;
         let ended = self.drive(&pipeline, events, &chosen).await;
+        self.encodings.send_replace(PerForm::default());
         self.let_go(pipeline.stop(), &chosen).await;
         ended
     }
@@ -97,31 +127,63 @@ impl Owner {
         mut events: mpsc::Receiver<Event>,
         chosen: &Chosen,
     ) -> Result<(), Error> {
-        pipeline.encode(self.gate());
         let mut looks = tokio::time::interval_at(tokio::time::Instant::now() + LOOK, LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut silence = Silence::new(self.pictures());
-        let mut limit = KeyUnitLimit::default();
-        let mut key_unit_due: Option<Instant> = None;
+        let mut video = None;
+        let mut wishes = Wishes::new(*self.demand.key_units.borrow_and_update());
         loop {
-            let due = key_unit_due.unwrap_or_else(Instant::now);
+            let due = wishes.due();
             tokio::select! {
                 _ = self.stop.changed() => return Ok(()),
-                Some(event) = events.recv() => self.on(event, pipeline, chosen)?,
-                Ok(()) = self.demand.viewers.changed() => pipeline.encode(self.gate()),
-                Some(()) = self.demand.key_units.recv(), if key_unit_due.is_none() => {
-                    key_unit_due = ask(pipeline, &mut limit);
+                Some(event) = events.recv() => {
+                    if let Event::Picture(info) = &event {
+                        video = Some(info.clone());
+                    }
+                    self.on(event, pipeline, chosen)?;
                 }
-                () = tokio::time::sleep_until(due.into()), if key_unit_due.is_some() => {
-                    key_unit_due = ask(pipeline, &mut limit);
+                Ok(()) = self.demand.viewers.changed() => {}
+                Ok(()) = self.requests.changed() => {
+                    if self.requests.borrow_and_update().capture == Capture::Off {
+                        return Ok(());
+                    }
                 }
+                Ok(()) = self.demand.key_units.changed() => {
+                    wishes.wish(*self.demand.key_units.borrow_and_update(), Instant::now());
+                }
+                () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now).into()),
+                    if due.is_some() => {}
                 _ = looks.tick() => {
                     if let Some(seconds) = silence.look(self.pictures()) {
                         return Err(Error::silent(chosen, seconds));
                     }
                 }
             }
+            if let Some(video) = &video {
+                let branches = self.branches(video);
+                pipeline.encode(branches);
+                self.tell(branches, video);
+            }
+            wishes.take(Instant::now()).for_each(|form| pipeline.force_key_unit(form));
         }
+    }
+
+    /// What is to be encoded of `video` now.
+    fn branches(&mut self, video: &VideoInfo) -> PerForm<Option<Spec>> {
+        let viewers = *self.demand.viewers.borrow_and_update();
+        let requests = *self.requests.borrow();
+        PerForm::from_fn(|form| {
+            let limit = if form == Form::Low { LOW.and(requests.most) } else { requests.most };
+            let picture = Picture::within(limit, video);
+            let bitrate_kbps = requests.bitrate_kbps(form);
+            (viewers[form] > 0).then_some(Spec { picture, bitrate_kbps })
+        })
+    }
+
+    /// Publishes what is encoded.
+    fn tell(&self, branches: PerForm<Option<Spec>>, video: &VideoInfo) {
+        let told = PerForm::from_fn(|form| branches[form].map(|spec| Encoding::new(spec, video)));
+        self.encodings.send_if_modified(|published| std::mem::replace(published, told) != told);
     }
 
     fn on(&self, event: Event, pipeline: &Pipeline, chosen: &Chosen) -> Result<(), Error> {
@@ -150,15 +212,11 @@ impl Owner {
         }
     }
 
-    fn gate(&mut self) -> Gate {
-        if *self.demand.viewers.borrow_and_update() > 0 { Gate::Open } else { Gate::Shut }
-    }
-
     fn pictures(&self) -> u64 {
         self.outlets.pictures.load(Ordering::Relaxed)
     }
 
-    fn publish(&self, video: &gstreamer_video::VideoInfo, chosen: &Chosen) {
+    fn publish(&self, video: &VideoInfo, chosen: &Chosen) {
         let rate = video.fps();
         let live = Live {
             source: chosen.words.clone(),
@@ -187,15 +245,13 @@ pub(super) fn direction(flip: config::Flip) -> &'static str {
     }
 }
 
-/// Asks for a key unit now, or says when it may be asked for.
-fn ask(pipeline: &Pipeline, limit: &mut KeyUnitLimit) -> Option<Instant> {
-    let now = Instant::now();
-    let wait = limit.ask(now);
-    if wait.is_zero() {
-        pipeline.force_key_unit();
-        return None;
-    }
-    Some(now + wait)
+/// Why a form is not there, if so.
+pub(super) fn missing(encoding: &config::Encoder) -> PerForm<Option<String>> {
+    PerForm::from_fn(|form| match form {
+        Form::Low if !encoding.low_rendition => Some("encoder.low_rendition is false".to_owned()),
+        Form::Full | Form::Low => None,
+        Form::Vp8 => vp8_missing(),
+    })
 }
 
 /// Runs `work` on a thread that may block.

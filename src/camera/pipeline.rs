@@ -6,12 +6,15 @@ use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinHandle;
 
+use super::branch::{Branch, Spec};
 use super::source::{Chosen, Pace};
+use super::stills::Shutter;
 use super::template::fill;
-use super::{Error, RawFrame, Rendition, barcode};
+use super::{Encoder, Error, Form, PerForm, RawFrame, Renditions, barcode};
 use crate::clock::Clock;
 
 /// Events that wait for the owner: it handles each within milliseconds, and only
@@ -37,34 +40,36 @@ pub(super) enum Event {
 /// hangs in one of them holds one thread and never the owner.
 #[derive(Debug)]
 pub(super) struct Pipeline {
-    gate: gst::Element,
-    encoded: gst::Pad,
     outlets: Outlets,
     stopped: Arc<AtomicBool>,
-    rewinds: mpsc::Sender<()>,
+    orders: watch::Sender<Orders>,
     thread: JoinHandle<()>,
 }
 
-/// The way to the encoder.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Gate {
-    /// Somebody looks.
-    Open,
-    /// Nobody does, and nothing is encoded.
-    Shut,
+/// What the owner wants of the pipeline's thread: the newest says all.
+#[derive(Clone, Debug, Default)]
+struct Orders {
+    /// Rewinds so far.
+    rewinds: u64,
+    /// The forms to encode.
+    branches: PerForm<Option<Spec>>,
+    /// Key units asked for so far.
+    key_units: PerForm<u64>,
 }
 
 /// Where a camera's pictures go, whichever of its pipelines they come from.
 #[derive(Clone, Debug)]
 pub(super) struct Outlets {
     /// Encoded pictures.
-    pub rendition: Rendition,
+    pub renditions: Renditions,
     /// When the newest raw frame was captured; none while no pipeline plays.
     pub newest: watch::Sender<Option<gst::ClockTime>>,
     /// Raw frames for recognition; the oldest give way.
     pub frames: broadcast::Sender<RawFrame>,
     /// Raw frames so far.
     pub pictures: Arc<AtomicU64>,
+    /// Copies for JPEGs, when one is wanted.
+    pub shutter: Shutter,
 }
 
 impl Pipeline {
@@ -76,12 +81,11 @@ impl Pipeline {
     pub(super) fn start(
         chosen: &Chosen,
         flip: &str,
-        encoder: &str,
+        encoder: &Encoder,
         clock: &Clock,
         outlets: &Outlets,
     ) -> Result<(Self, mpsc::Receiver<Event>), Error> {
-        let values =
-            [("source", chosen.description.as_str()), ("flip", flip), ("encoder", encoder)];
+        let values = [("source", chosen.description.as_str()), ("flip", flip)];
         let text = fill(include_str!("../../pipelines/camera.launch"), &values);
         let element = gst::parse::launch(&text).map_err(|e| Error::build(&chosen.words, &e))?;
         let pipeline = element.downcast::<gst::Pipeline>().map_err(|_| Error::Build {
@@ -95,45 +99,43 @@ impl Pipeline {
                 problem: format!("pipelines/camera.launch: no element named \"{name}\""),
             })
         };
-        let (gate, encoded, frames) = (named("gate")?, named("encoded")?, named("frames")?);
+        let frames = named("frames")?;
         let (events, inbox) = mpsc::channel(EVENTS);
         let (stamp, stopped) = (Stamp::new(), Arc::new(AtomicBool::new(false)));
         keep_queries_out(&named("raw")?);
         watch_bus(&pipeline, events.clone());
-        hand_over_encoded(&encoded, stamp.clone(), outlets.rendition.clone());
         hand_over_frames(&frames, stamp.clone(), outlets.clone(), events.clone(), stopped.clone());
         if let Some(element) = pipeline.by_name("barcode") {
             barcode::stamp(&element);
         }
-        let encoded = encoded.static_pad("sink").expect("an appsink has a sink pad");
         if chosen.pace == Pace::Clip {
             align_clip(&named("pace")?, stamp.clone(), clock.clone());
             decode_on_one_thread(&pipeline);
         }
-        // The owner asks for the next rewind only after the clip has ended again.
-        let (rewinds, asked) = mpsc::channel(1);
-        let thread =
-            tokio::task::spawn_blocking(move || operate(&pipeline, asked, &stamp, &events));
-        let outlets = outlets.clone();
-        Ok((Self { gate, encoded, outlets, stopped, rewinds, thread }, inbox))
+        let (orders, given) = watch::channel(Orders::default());
+        let (encoder, renditions) = (encoder.clone(), outlets.renditions.clone());
+        let branches = PerForm::default();
+        let stage = Stage { pipeline, encoder, renditions, stamp, events, branches };
+        let (outlets, runtime) = (outlets.clone(), Handle::current());
+        let thread = tokio::task::spawn_blocking(move || stage.play(given, &runtime));
+        Ok((Self { outlets, stopped, orders, thread }, inbox))
     }
 
     /// Plays a clip again from its start; [`Event::NotRewound`] if it cannot be.
     pub(super) fn rewind(&self) {
-        // A full queue holds the same wish.
-        let _ = self.rewinds.try_send(());
+        self.orders.send_modify(|orders| orders.rewinds += 1);
     }
 
-    /// Opens or shuts the way to the encoder.
-    pub(super) fn encode(&self, gate: Gate) {
-        self.gate.set_property("drop", gate == Gate::Shut);
+    /// Encodes these forms, so, and no others.
+    pub(super) fn encode(&self, branches: PerForm<Option<Spec>>) {
+        self.orders.send_if_modified(|orders| {
+            std::mem::replace(&mut orders.branches, branches) != branches
+        });
     }
 
-    /// Asks the encoder for a key unit with its parameter sets.
-    pub(super) fn force_key_unit(&self) {
-        let event = gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build();
-        // Refused before the encoder runs; its first picture is a key unit anyway.
-        let _ = self.encoded.push_event(event);
+    /// Asks the encoder of `form` for a key unit with its parameter sets.
+    pub(super) fn force_key_unit(&self, form: Form) {
+        self.orders.send_modify(|orders| orders.key_units[form] += 1);
     }
 
     /// Lets no raw frame out any more and stops the pipeline. What is returned ends
@@ -146,24 +148,83 @@ impl Pipeline {
     }
 }
 
-/// Plays the pipeline, and rewinds it when asked, until nobody can ask any more.
-fn operate(
-    pipeline: &gst::Pipeline,
-    mut rewinds: mpsc::Receiver<()>,
-    stamp: &Stamp,
-    events: &mpsc::Sender<Event>,
-) {
-    // An element that fails tells its reason on the bus.
-    let _ = pipeline.set_state(gst::State::Playing);
-    while rewinds.blocking_recv().is_some() {
-        stamp.starts.store(true, Ordering::Relaxed);
-        if let Err(error) = pipeline.seek_simple(gst::SeekFlags::FLUSH, gst::ClockTime::ZERO) {
-            // A full queue means an error came first, and the owner is leaving.
-            let _ = events.try_send(Event::NotRewound(error.to_string()));
+/// The pipeline on its thread.
+struct Stage {
+    pipeline: gst::Pipeline,
+    encoder: Encoder,
+    renditions: Renditions,
+    stamp: Stamp,
+    events: mpsc::Sender<Event>,
+    branches: PerForm<Option<Branch>>,
+}
+
+impl Stage {
+    /// Plays, and follows orders until nobody can give any more.
+    fn play(mut self, mut orders: watch::Receiver<Orders>, runtime: &Handle) {
+        // An element that fails tells its reason on the bus.
+        let _ = self.pipeline.set_state(gst::State::Playing);
+        let mut done = Orders::default();
+        while runtime.block_on(orders.changed()).is_ok() {
+            let now = orders.borrow_and_update().clone();
+            self.follow(&done, &now);
+            done = now;
+        }
+        // Elements do not refuse to stop; one that hangs keeps this thread.
+        let _ = self.pipeline.set_state(gst::State::Null);
+    }
+
+    fn follow(&mut self, done: &Orders, now: &Orders) {
+        for (form, spec) in now.branches.iter() {
+            if let Err(error) = self.encode(form, *spec) {
+                self.tell(Event::Failed(error));
+            }
+        }
+        for (form, branch) in self.branches.iter() {
+            if let Some(branch) = branch
+                && now.key_units[form] != done.key_units[form]
+            {
+                branch.force_key_unit();
+            }
+        }
+        if now.rewinds != done.rewinds {
+            self.rewind();
         }
     }
-    // Elements do not refuse to stop; one that hangs keeps this thread.
-    let _ = pipeline.set_state(gst::State::Null);
+
+    fn encode(&mut self, form: Form, wanted: Option<Spec>) -> Result<(), gst::glib::Error> {
+        if self.branches[form].as_ref().map(Branch::spec) == wanted {
+            return Ok(());
+        }
+        if let (Some(branch), Some(wanted)) = (&mut self.branches[form], wanted)
+            && branch.spec().picture == wanted.picture
+        {
+            branch.set_bitrate(wanted.bitrate_kbps);
+            return Ok(());
+        }
+        if let Some(branch) = self.branches[form].take() {
+            branch.shut(&self.pipeline);
+        }
+        if let Some(spec) = wanted {
+            let hand_over = |sink: &gst::Element| {
+                hand_over_encoded(sink, form, self.stamp.clone(), self.renditions.clone());
+            };
+            let branch = Branch::open(&self.pipeline, form, spec, &self.encoder, hand_over)?;
+            self.branches[form] = Some(branch);
+        }
+        Ok(())
+    }
+
+    fn rewind(&self) {
+        self.stamp.starts.store(true, Ordering::Relaxed);
+        if let Err(error) = self.pipeline.seek_simple(gst::SeekFlags::FLUSH, gst::ClockTime::ZERO) {
+            self.tell(Event::NotRewound(error.to_string()));
+        }
+    }
+
+    fn tell(&self, event: Event) {
+        // A full queue means an error came first, and the owner is leaving.
+        let _ = self.events.try_send(event);
+    }
 }
 
 /// From a buffer's own time to running time on the one clock, ever rising.
@@ -245,7 +306,7 @@ fn watch_bus(pipeline: &gst::Pipeline, events: mpsc::Sender<Event>) {
     });
 }
 
-fn hand_over_encoded(sink: &gst::Element, stamp: Stamp, rendition: Rendition) {
+fn hand_over_encoded(sink: &gst::Element, form: Form, stamp: Stamp, renditions: Renditions) {
     let mut last = gst::ClockTime::ZERO;
     let callbacks = gst_app::AppSinkCallbacks::builder();
     on_sample(sink, callbacks, move |sample| {
@@ -255,7 +316,7 @@ fn hand_over_encoded(sink: &gst::Element, stamp: Stamp, rendition: Rendition) {
         let stamped = buffer.make_mut();
         stamped.set_pts(last);
         stamped.set_dts(None);
-        rendition.push(&buffer, &caps.to_owned());
+        renditions.push(form, &buffer, &caps.to_owned());
     });
 }
 
@@ -267,7 +328,7 @@ fn hand_over_frames(
     stopped: Arc<AtomicBool>,
 ) {
     let mut video: Option<(gst::Caps, gst_video::VideoInfo)> = None;
-    // Here and not from the bus: a shut gate keeps the other sink from its end.
+    // Here and not from the bus: a branch that is just opened has not ended.
     let ended = events.clone();
     let callbacks = gst_app::AppSinkCallbacks::builder().eos(move |_| {
         // A full queue means an error came first, and the owner is leaving.
@@ -284,6 +345,7 @@ fn hand_over_frames(
         let index = outlets.pictures.fetch_add(1, Ordering::Relaxed) + 1;
         let info = info.clone();
         let frame = RawFrame { index, captured_at: time, info, buffer, detached: false };
+        outlets.shutter.offer(&frame);
         // One that must wait is copied here, where nothing but recognition waits behind it:
         // the worker, which could, is busy, and until then the device would lack its buffer.
         let frame = if outlets.frames.is_empty() { Some(frame) } else { frame.detach() };
@@ -306,7 +368,7 @@ fn on_sample(
     callbacks: gst_app::app_sink::AppSinkCallbacksBuilder,
     mut post: impl FnMut(&gst::SampleRef) + Send + 'static,
 ) {
-    let sink = sink.downcast_ref::<gst_app::AppSink>().expect("camera.launch ends in appsinks");
+    let sink = sink.downcast_ref::<gst_app::AppSink>().expect("pipelines end in appsinks");
     let pull = move |sink: &gst_app::AppSink| {
         post(&*sink.pull_sample().map_err(|_| gst::FlowError::Eos)?);
         Ok(gst::FlowSuccess::Ok)

@@ -13,16 +13,24 @@ use gstreamer_video as gst_video;
 use gstreamer_video::prelude::*;
 use tokio::sync::{broadcast, mpsc, watch};
 
+use super::branch::Spec;
 use super::owner::{Owner, Settings, direction};
-use super::pipeline::{Event, Gate, Outlets, Pipeline};
-use super::rendition::Demand;
+use super::pipeline::{Event, Outlets, Pipeline};
+use super::renditions::Demand;
+use super::requests::Requests;
 use super::source::{Chosen, Pace};
-use super::{Encoder, RawFrame, Rendition, Status};
+use super::stills::Shutter;
+use super::{Encoder, Form, PerForm, RawFrame, Renditions, Status};
 use crate::clock::Clock;
 use crate::config;
 
 /// Longer than anything here takes on a busy machine; reaching it is a failure.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+fn encoding() -> config::Encoder {
+    let (bitrate_kbps, min_bitrate_kbps) = (500, 100);
+    config::Encoder { prefer: None, bitrate_kbps, min_bitrate_kbps, low_rendition: true }
+}
 
 struct Playing {
     pipeline: Pipeline,
@@ -35,12 +43,17 @@ struct Playing {
 
 fn play(description: &str, flip: config::Flip) -> Playing {
     gst::init().unwrap();
-    let (rendition, demand) = Rendition::new();
+    let (renditions, demand) = Renditions::new(PerForm::default());
     let (captured, newest) = watch::channel(None);
     let (waiting, frames) = broadcast::channel(8);
-    let outlets =
-        Outlets { rendition, newest: captured, frames: waiting, pictures: Arc::default() };
-    let encoder = Encoder::probe(None).unwrap().description(500);
+    let outlets = Outlets {
+        renditions,
+        newest: captured,
+        frames: waiting,
+        pictures: Arc::default(),
+        shutter: Shutter::new(),
+    };
+    let encoder = Encoder::probe(None).unwrap();
     let chosen =
         Chosen { words: "front door".into(), description: description.into(), pace: Pace::Device };
     let (pipeline, events) =
@@ -81,10 +94,16 @@ async fn every_flip_turns_the_picture_in_both_formats() {
             let frame = frame(&mut playing.frames).await;
             assert_eq!(frame.info.format(), format);
             assert_eq!(quarters(&frame), expected, "{flip:?} {format}");
-            // The encoder takes this format, too.
-            let viewer = playing.outlets.rendition.attach(&gst_app::AppSrc::builder().build());
-            playing.pipeline.encode(Gate::Open);
-            while viewer.pushed() == 0 {
+            // Every encoder takes this format, too.
+            let viewers = Form::ALL.map(|form| {
+                let appsrc = gst_app::AppSrc::builder().build();
+                let viewer = playing.outlets.renditions.feed(form, &appsrc).unwrap();
+                viewer.resume();
+                viewer
+            });
+            let spec = Spec { picture: None, bitrate_kbps: 500 };
+            playing.pipeline.encode(PerForm::from_fn(|_| Some(spec)));
+            while viewers.iter().any(|viewer| viewer.pushed() == 0) {
                 playing.newest.changed().await.unwrap();
             }
             playing.pipeline.stop().await.unwrap();
@@ -147,7 +166,7 @@ async fn a_device_that_hangs_while_it_is_opened_is_stopped_after_that() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_pipeline_follows_one_that_does_not_stop() {
     gst::init().unwrap();
-    let (rendition, demand) = Rendition::new();
+    let (renditions, demand) = Renditions::new(PerForm::default());
     let (newest, _) = watch::channel(None);
     let (frames, _) = broadcast::channel(1);
     let (status, mut published) = watch::channel(Status::Starting);
@@ -162,11 +181,19 @@ async fn no_pipeline_follows_one_that_does_not_stop() {
     };
     let encoder = Encoder::probe(None).unwrap();
     let mut owner = Owner {
-        settings: Settings { camera, bitrate_kbps: 500, encoder, demo_clip: None },
+        settings: Settings { camera, encoding: encoding(), encoder, demo_clip: None },
         clock: Clock::start(),
-        outlets: Outlets { rendition, newest, frames, pictures: Arc::default() },
+        outlets: Outlets {
+            renditions,
+            newest,
+            frames,
+            pictures: Arc::default(),
+            shutter: Shutter::new(),
+        },
         demand,
         status,
+        requests: watch::channel(Requests::new(&encoding())).1,
+        encodings: watch::channel(PerForm::default()).0,
         stop,
     };
     let (let_go, held) = std::sync::mpsc::channel::<()>();

@@ -14,7 +14,7 @@ use crate::camera::{Camera, Status};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::recognition::worker::{self, PREDICTIONS};
-use crate::sessions::{Offer, Sessions};
+use crate::sessions::{self, Offer, Sessions};
 
 /// Results that are timed: ten seconds at 30 Hz.
 const RESULTS: usize = 300;
@@ -70,8 +70,11 @@ async fn measure(config: &Config) -> Result<[Row; 2], Failure> {
     let sessions = Sessions::start(
         vec![started.camera.clone()],
         &predictions,
-        config.sessions.clone(),
-        config.ice.clone(),
+        sessions::Settings {
+            limits: config.sessions.clone(),
+            ice: config.ice.clone(),
+            encoder: config.encoder.clone(),
+        },
         clock,
     );
     let mut ages = Vec::with_capacity(RESULTS);

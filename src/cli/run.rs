@@ -18,7 +18,7 @@ use crate::model::manifest::Bundle;
 use crate::model::{Models, Places, Wanted};
 use crate::recognition::chain::Chain;
 use crate::recognition::worker::{self, Loaded, PREDICTIONS};
-use crate::sessions::Sessions;
+use crate::sessions::{self, Sessions};
 
 /// Everything has to be down by then; what is not is named and left behind.
 const SHUTDOWN: Duration = Duration::from_secs(8);
@@ -71,8 +71,11 @@ async fn serve(args: &RunArgs, config: Config) -> Result<(), Failure> {
     let sessions = Sessions::start(
         cameras.clone(),
         &predictions,
-        config.sessions.clone(),
-        config.ice.clone(),
+        sessions::Settings {
+            limits: config.sessions.clone(),
+            ice: config.ice.clone(),
+            encoder: config.encoder.clone(),
+        },
         clock.clone(),
     );
     let viewers = sessions.clone();
@@ -146,7 +149,7 @@ pub(super) async fn cameras(config: &Config) -> Result<Vec<camera::Settings>, Fa
     }
     let settings = config.cameras.iter().map(|camera| camera::Settings {
         camera: camera.clone(),
-        bitrate_kbps: config.encoder.bitrate_kbps,
+        encoding: config.encoder.clone(),
         encoder: encoder.clone(),
         demo_clip: demo_clip.clone(),
     });

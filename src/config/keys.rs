@@ -82,6 +82,7 @@ pub const KEYS: &[Key] = &[
     key("sessions", "keepalive_s", Kind::Whole(1, 60), "5"),
     key("sessions", "negotiation_timeout_s", Kind::Whole(1, 60), "10"),
     key("sessions", "buffer_limit_bytes", Kind::Whole(65_536, 67_108_864), "4194304"),
+    key("sessions", "offers_per_minute", Kind::Whole(6, 60_000), "120"),
     key("ice", "servers", Kind::List(ICE_SERVER), "[]"),
     key("ice", "transport_policy", Kind::Word(&["all", "relay"]), r#""all""#),
     key("ice", "udp_ports", Kind::Text("FIRST-LAST within 1024-65535, or empty"), r#""""#),
@@ -93,8 +94,18 @@ pub const KEYS: &[Key] = &[
     key("watchdog", "deadline_s", Kind::Whole(2, 120), "10"),
 ];
 
+/// Keys that running owners follow. Those of a camera as far as the encoded picture is
+/// no larger and no faster than what it was started with: capture goes on as it is.
+pub const LIVE: &[&str] = &[
+    "encoder.bitrate_kbps",
+    "encoder.min_bitrate_kbps",
+    "camera.width",
+    "camera.height",
+    "camera.framerate",
+];
+
 /// Keys that are accepted and checked, and that nothing reads yet.
-pub const WITHOUT_EFFECT: &[&str] = &["encoder.min_bitrate_kbps", "encoder.low_rendition"];
+pub const WITHOUT_EFFECT: &[&str] = &[];
 
 const PATH: Kind = Kind::Text("a path");
 const ICE_SERVER: &str =

@@ -134,7 +134,8 @@ fn read(kind: &Kind, text: &str) -> toml::Value {
     }
 }
 
-fn unknown(origin: Origin, section: &str, name: &str, value: toml::Value) -> Problem {
+/// A key that does not exist, with the one that was meant, perhaps.
+pub(super) fn unknown(origin: Origin, section: &str, name: &str, value: toml::Value) -> Problem {
     let key = format!("{section}.{name}");
     let nearest = keys::nearest(section, Some(name)).or_else(|| keys::nearest(section, None));
     Problem::Unknown { origin, value: shown(&key, &value), key, nearest }

@@ -3,12 +3,13 @@
 //! [`load`] reads texts, [`layer`] lays them over each other (arguments over
 //! environment over overrides over drop-ins over the file), [`validate`] makes
 //! the one [`Config`] whose values need no further check, or tells all
-//! [`Problems`] at once.
+//! [`Problems`] at once. [`Running`] is one of which some values change later.
 
 pub mod keys;
 mod layer;
 mod load;
 mod problem;
+mod running;
 #[cfg(test)]
 mod tests;
 mod validate;
@@ -20,6 +21,7 @@ use std::path::Path;
 pub use layer::Layer;
 pub use load::{ConfigError, DEFAULT_FILE, load, state_dir};
 pub use problem::{Origin, Problem, Problems, without_secrets};
+pub use running::{Change, Refused, Running};
 pub use values::{
     Access, Camera, Config, Effective, Encoder, Flip, Http, Ice, IceServer, Model, Sessions,
     Source, TransportPolicy, Watchdog, is_loopback,

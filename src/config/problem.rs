@@ -18,6 +18,8 @@ pub enum Origin {
     Variable(String),
     /// A command-line argument, such as `--listen`.
     Argument(String),
+    /// A request, while the program runs; stored nowhere.
+    Request,
 }
 
 impl fmt::Display for Origin {
@@ -27,6 +29,7 @@ impl fmt::Display for Origin {
             Self::File { file, line } => write!(out, "{file}:{line}"),
             Self::Variable(name) => write!(out, "environment variable {name}"),
             Self::Argument(name) => write!(out, "argument {name}"),
+            Self::Request => out.write_str("changed at run time"),
         }
     }
 }

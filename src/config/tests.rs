@@ -54,8 +54,8 @@ fn shipped_example_is_valid_and_lists_every_key_with_its_default() {
         .collect();
     let (all, defaults) = (config(&[file(&uncommented)]).unwrap(), config(&[]).unwrap());
     assert_eq!(
-        Config { effective: Vec::new(), ..all },
-        Config { effective: Vec::new(), ..defaults }
+        Config { effective: Vec::new(), written: values::Written::default(), ..all },
+        Config { effective: Vec::new(), written: values::Written::default(), ..defaults }
     );
 }
 

@@ -10,7 +10,7 @@ use super::layer::{Entry, Settings, Table};
 use super::problem::{Origin, Problem, shown, without_secrets};
 use super::values::{
     Access, Camera, Config, Effective, Encoder, Http, Ice, Model, Sessions, Source,
-    TransportPolicy, Watchdog,
+    TransportPolicy, Watchdog, Written,
 };
 use super::words;
 
@@ -38,6 +38,7 @@ pub fn validate(settings: &Settings, state_dir: &Path) -> (Config, Vec<Problem>)
         keepalive: Duration::from_secs(check.whole("sessions", "keepalive_s")),
         negotiation_timeout: Duration::from_secs(check.whole("sessions", "negotiation_timeout_s")),
         buffer_limit_bytes: check.whole("sessions", "buffer_limit_bytes"),
+        offers_per_minute: check.small("sessions", "offers_per_minute"),
     };
     let ice = Ice {
         servers: check.list("ice", "servers", words::ice_server),
@@ -57,10 +58,21 @@ pub fn validate(settings: &Settings, state_dir: &Path) -> (Config, Vec<Problem>)
     let watchdog =
         Watchdog { deadline: Duration::from_secs(check.whole("watchdog", "deadline_s")) };
     let Check { problems, effective, .. } = check;
-    (
-        Config { http, access, cameras, encoder, sessions, ice, model, log, watchdog, effective },
-        problems,
-    )
+    let written = Written { settings: settings.clone(), state_dir: state_dir.to_owned() };
+    let config = Config {
+        http,
+        access,
+        cameras,
+        encoder,
+        sessions,
+        ice,
+        model,
+        log,
+        watchdog,
+        effective,
+        written,
+    };
+    (config, problems)
 }
 
 struct Check<'a> {

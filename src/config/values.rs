@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::layer::Settings;
+
 /// Everything that can be configured, valid.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -31,6 +33,17 @@ pub struct Config {
     /// Every key with its value and where it came from, in the table's order,
     /// for `signpost check` and the API. Secrets are masked.
     pub effective: Vec<Effective>,
+    /// What all of this was made of.
+    pub(super) written: Written,
+}
+
+/// What a configuration is made of, for the next one that differs in a few values.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Written {
+    /// All layers.
+    pub settings: Settings,
+    /// Where relative file names begin.
+    pub state_dir: PathBuf,
 }
 
 /// `[http]`
@@ -138,9 +151,9 @@ pub struct Encoder {
     pub prefer: Option<String>,
     /// Bit rate at the start and at most.
     pub bitrate_kbps: u32,
-    /// Bit rate at least; not over `bitrate_kbps`. Without effect yet.
+    /// Bit rate of the whole picture at least; not over `bitrate_kbps`.
     pub min_bitrate_kbps: u32,
-    /// Whether a smaller picture is offered to slow viewers. Without effect yet.
+    /// Whether there is a smaller picture for slow viewers.
     pub low_rendition: bool,
 }
 
@@ -155,6 +168,8 @@ pub struct Sessions {
     pub negotiation_timeout: Duration,
     /// Bytes in a `commands` channel's buffer, over which the connection ends.
     pub buffer_limit_bytes: u64,
+    /// Offers that one address may make in a minute, all at once too.
+    pub offers_per_minute: u32,
 }
 
 /// `[ice]`

@@ -1,5 +1,6 @@
 //! The status as Prometheus scrapes it (text format 0.0.4).
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use axum::extract::State;
@@ -8,7 +9,9 @@ use axum::response::IntoResponse;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::App;
-use super::status::{CameraStatus, Status};
+use super::process::ProcessStatus;
+use super::status::{CameraStatus, RenditionStatus, Status};
+use crate::sessions::Loss;
 
 /// The one route.
 pub fn routes() -> OpenApiRouter<App> {
@@ -32,16 +35,21 @@ fn text(status: &Status, refused: u64) -> String {
     let degraded = status.degraded.len() as f64;
     page.gauge("signpost_degraded", "Reasons why not everything works.", degraded);
     cameras(&mut page, &status.cameras);
+    renditions(&mut page, &status.cameras);
     let recognition = &status.recognition;
     page.gauge("signpost_results_per_second", "Mean of five seconds.", recognition.results_per_s);
     let sessions = &status.sessions;
     page.gauge("signpost_viewers", "Places taken.", sessions.viewers as f64);
     page.gauge("signpost_viewers_limit", "Places there are.", sessions.max_viewers as f64);
     page.gauge("signpost_connections", "Connections of viewers.", sessions.connections as f64);
+    page.gauge("signpost_sessions_kept", "Viewers that may come back.", sessions.kept as f64);
     let counters = [
         ("results", "Results of recognition.", recognition.results),
         ("dropped_frames", "Frames that recognition skipped.", recognition.dropped),
         ("offers_answered", "Offers answered.", sessions.answered),
+        ("connections_up", "Connections that came up.", sessions.connected),
+        ("sessions_expired", "Viewers that did not come back in time.", sessions.expired),
+        ("keepalives_answered", "Keepalives that pages answered.", sessions.keepalives_answered),
         ("offers_failed", "Offers that the pipeline could not answer.", sessions.failed),
         ("offers_over_limit", "Offers refused: every place taken.", sessions.refused_at_capacity),
         ("predictions_dropped", "Predictions too old to send.", sessions.predictions_dropped),
@@ -55,7 +63,33 @@ fn text(status: &Status, refused: u64) -> String {
         page.family(&name, "counter", help);
         page.sample(&name, &[], count as f64);
     }
+    lost(&mut page, &sessions.lost);
+    status.process.iter().for_each(|process| figures(&mut page, process));
     page.text
+}
+
+/// By reason, of which there are a handful; a label for each session would make
+/// a series that nobody ends for each viewer.
+fn lost(page: &mut Page, lost: &BTreeMap<Loss, u64>) {
+    let name = "signpost_connections_lost_total";
+    page.family(name, "counter", "Connections that could not go on.");
+    for (reason, count) in lost {
+        let reason = serde_json::to_value(reason).unwrap_or_default();
+        let reason = reason.as_str().unwrap_or("unknown");
+        page.sample(name, &[("reason", reason)], *count as f64);
+    }
+}
+
+/// Under the names that Prometheus's own client libraries give them.
+fn figures(page: &mut Page, process: &ProcessStatus) {
+    let cpu = "process_cpu_seconds_total";
+    page.family(cpu, "counter", "Processor time of all threads.");
+    page.sample(cpu, &[], process.cpu_s);
+    let resident = process.resident_bytes as f64;
+    page.gauge("process_resident_memory_bytes", "Memory that is in RAM.", resident);
+    page.gauge("process_open_fds", "Open files and sockets.", process.open_fds as f64);
+    page.gauge("process_threads", "Threads.", process.threads as f64);
+    page.gauge("process_start_time_seconds", "Start, since 1970.", process.started_at);
 }
 
 fn cameras(page: &mut Page, cameras: &[CameraStatus]) {
@@ -72,6 +106,38 @@ fn cameras(page: &mut Page, cameras: &[CameraStatus]) {
     family(dropped, "counter", "Pictures that slow viewers missed.", |camera| {
         camera.viewers_dropped
     });
+}
+
+/// By camera and rendition. What tells how a form is encoded is there while it is.
+fn renditions(page: &mut Page, cameras: &[CameraStatus]) {
+    type Figure = fn(&RenditionStatus) -> Option<f64>;
+    let families: [(&str, &str, &str, Figure); 7] = [
+        ("viewers", "gauge", "For whom it is encoded.", |r| Some(r.viewers as f64)),
+        ("encoded_total", "counter", "Pictures encoded.", |r| Some(r.encoded as f64)),
+        ("dropped_total", "counter", "Pictures missed.", |r| Some(r.dropped as f64)),
+        ("target_kbps", "gauge", "What the encoder aims at.", |r| {
+            Some(f64::from(r.encoding.as_ref()?.bitrate_kbps))
+        }),
+        ("width_pixels", "gauge", "Of its picture.", |r| {
+            Some(f64::from(r.encoding.as_ref()?.width))
+        }),
+        ("height_pixels", "gauge", "Of its picture.", |r| {
+            Some(f64::from(r.encoding.as_ref()?.height))
+        }),
+        ("framerate", "gauge", "Pictures a second, at most.", |r| {
+            Some(f64::from(r.encoding.as_ref()?.framerate))
+        }),
+    ];
+    for (name, kind, help, figure) in families {
+        let name = format!("signpost_rendition_{name}");
+        page.family(&name, kind, help);
+        for camera in cameras {
+            for (rendition, status) in &camera.renditions {
+                let labels = [("camera", camera.name.as_str()), ("rendition", *rendition)];
+                figure(status).into_iter().for_each(|value| page.sample(&name, &labels, value));
+            }
+        }
+    }
 }
 
 #[derive(Default)]

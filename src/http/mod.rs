@@ -4,26 +4,33 @@
 //! [`guard`] (Host, Origin) and [`access`] (login), [`serve`] runs it.
 
 pub mod access;
+mod address;
 mod api;
+mod configuration;
 mod guard;
 mod health;
+mod liveview;
 mod login;
 mod metrics;
+mod offers;
 mod pages;
 mod problem;
+mod process;
 mod router;
 mod server;
 mod status;
+mod stills;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod trickle;
 mod unread;
 mod whep;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{Semaphore, broadcast, watch};
 
 pub use access::{Access, AccessError, Caller, Entry};
 pub use problem::Problem;
@@ -32,7 +39,7 @@ pub use server::{BindError, Ends, Listeners, bind, serve};
 
 use crate::camera::Camera;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Running};
 use crate::recognition::{self, Prediction};
 use crate::sessions::Sessions;
 use tally::Tally;
@@ -40,7 +47,7 @@ use tally::Tally;
 /// What the routes know: configuration, and handles on the owners.
 #[derive(Clone, Debug)]
 pub struct App {
-    /// In force since the start.
+    /// As the program was started; what may change since is in `running`.
     pub config: Arc<Config>,
     /// As configured, the default first.
     pub cameras: Vec<Camera>,
@@ -48,7 +55,11 @@ pub struct App {
     pub access: Arc<Access>,
     /// Who looks.
     pub sessions: Sessions,
+    running: Arc<Mutex<Running>>,
     guard: Arc<guard::Guard>,
+    offers: Arc<Mutex<offers::Offers>>,
+    /// Places for streams of pictures.
+    readers: Arc<Semaphore>,
     recognition: watch::Receiver<recognition::Status>,
     tally: watch::Receiver<Tally>,
     clock: Clock,
@@ -78,11 +89,28 @@ impl App {
     pub fn new(config: Arc<Config>, access: Access, owners: Owners, device_name: &str) -> Self {
         let Owners { cameras, sessions, recognition, predictions, clock } = owners;
         let guard = Arc::new(guard::Guard::new(&config.http, device_name));
+        let offers = offers::Offers::new(config.sessions.offers_per_minute);
+        let offers = Arc::new(Mutex::new(offers));
+        let readers = Arc::new(Semaphore::new(stills::READERS));
         let work =
             tally::Work { recognition: recognition.clone(), camera: cameras.first().cloned() };
         let tally = tally::start(predictions, work);
+        let running = Arc::new(Mutex::new(Running::new(config.clone())));
         let (access, started) = (Arc::new(access), Instant::now());
         login::follow(&access, sessions.clone());
-        Self { config, cameras, access, sessions, guard, recognition, tally, clock, started }
+        Self {
+            config,
+            cameras,
+            access,
+            sessions,
+            running,
+            guard,
+            offers,
+            readers,
+            recognition,
+            tally,
+            clock,
+            started,
+        }
     }
 }

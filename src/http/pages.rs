@@ -57,12 +57,22 @@ pub const ASSETS: &[Page] = &[
     page!("/page/api.js", "text/javascript; charset=utf-8", "api.js", Anybody),
     page!("/page/login.js", "text/javascript; charset=utf-8", "login.js", Anybody),
     page!("/page/words.js", "text/javascript; charset=utf-8", "words.js", Anybody),
+    page!("/page/channel.js", "text/javascript; charset=utf-8", "channel.js", LoggedIn),
+    page!("/page/clearing.js", "text/javascript; charset=utf-8", "clearing.js", LoggedIn),
     page!("/page/connection.js", "text/javascript; charset=utf-8", "connection.js", LoggedIn),
     page!("/page/instep.js", "text/javascript; charset=utf-8", "instep.js", LoggedIn),
+    page!("/page/ladder.js", "text/javascript; charset=utf-8", "ladder.js", LoggedIn),
+    page!("/page/line.js", "text/javascript; charset=utf-8", "line.js", LoggedIn),
+    page!("/page/link.js", "text/javascript; charset=utf-8", "link.js", LoggedIn),
     page!("/page/live.js", "text/javascript; charset=utf-8", "live.js", LoggedIn),
     page!("/page/overlay.js", "text/javascript; charset=utf-8", "overlay.js", LoggedIn),
+    page!("/page/picture.js", "text/javascript; charset=utf-8", "picture.js", LoggedIn),
+    page!("/page/pulse.js", "text/javascript; charset=utf-8", "pulse.js", LoggedIn),
+    page!("/page/repair.js", "text/javascript; charset=utf-8", "repair.js", LoggedIn),
     page!("/page/status.js", "text/javascript; charset=utf-8", "status.js", LoggedIn),
     page!("/page/transcript.js", "text/javascript; charset=utf-8", "transcript.js", LoggedIn),
+    page!("/page/trouble.js", "text/javascript; charset=utf-8", "trouble.js", LoggedIn),
+    page!("/page/viewing.js", "text/javascript; charset=utf-8", "viewing.js", LoggedIn),
 ];
 
 /// The two pages and what they load.

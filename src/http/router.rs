@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, WWW_AUTHENTICATE,
+    CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, REFERRER_POLICY, WWW_AUTHENTICATE,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
@@ -14,7 +14,10 @@ use axum::response::{IntoResponse, Redirect, Response};
 use utoipa_axum::router::OpenApiRouter;
 
 use super::unread::Unread;
-use super::{App, Ends, Problem, access, api, guard, health, login, metrics, pages, problem, whep};
+use super::{
+    App, Ends, Problem, access, api, configuration, guard, health, liveview, login, metrics, pages,
+    problem, stills, whep,
+};
 
 /// The longest body of a route that does not say otherwise, in bytes. Offers do.
 pub const BODY_LIMIT: usize = 64 * 1024;
@@ -43,9 +46,12 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .merge(pages::routes())
         .merge(login::routes())
         .merge(api::routes())
+        .merge(configuration::routes())
         .merge(health::routes())
         .merge(metrics::routes())
         .merge(whep::routes())
+        .merge(stills::routes())
+        .merge(liveview::routes())
 }
 
 /// What [`super::serve`] serves.
@@ -63,6 +69,7 @@ pub fn router(app: App) -> Router {
 /// the way out problems and security headers.
 async fn entrance(State(app): State<App>, request: Request, next: Next) -> Response {
     let origin = checked_origin(&app, &request);
+    let pressing = is_pressing(request.uri().path());
     let (request, unread) = Unread::share(request);
     let answer = match &origin {
         Ok(_) => admitted(&app, request, next).await,
@@ -80,7 +87,18 @@ async fn entrance(State(app): State<App>, request: Request, next: Next) -> Respo
     if let Ok(Some(origin)) = origin {
         guard::allow_origin(headers, &origin);
     }
+    if pressing {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     response
+}
+
+/// Whether a viewer asks this when its network has changed. A browser takes a kept
+/// connection of the old network first, and waits in vain on it: so none of what the
+/// page asks again and again is kept.
+fn is_pressing(path: &str) -> bool {
+    let asked = ["/healthz", "/api/v1/status", "/api/v1/ice-servers"].contains(&path);
+    asked || path.starts_with("/api/v1/webrtc/") || guard::is_whep(path)
 }
 
 /// The foreign origin that may read the answer, if there is one.

@@ -18,6 +18,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
+use super::address::Doorman;
+
 /// Connections at the same time: sixteen viewers with a few each, and programs.
 /// More wait in the kernel's queue.
 const CONNECTIONS: usize = 256;
@@ -26,6 +28,9 @@ const CONNECTIONS: usize = 256;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 /// Bytes of a request's head.
 const LONGEST_HEAD: usize = 32 * 1024;
+/// A client that takes nothing of what it is sent for so long is let go; the kernel
+/// would wait for a quarter of an hour.
+const UNREAD_TIMEOUT: Duration = Duration::from_secs(20);
 /// At shutdown, requests in flight may take so long.
 const LAST_ANSWERS: Duration = Duration::from_secs(3);
 /// The kernel is out of file descriptors or memory; asking again at once would
@@ -145,10 +150,10 @@ impl Listeners {
 /// Serves until the sender of `stop` is dropped, then lets requests in flight end. Dropping the future cuts all connections.
 pub async fn serve(listeners: Listeners, router: Router, stop: watch::Receiver<()>) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
-    let mut loops = JoinSet::new();
+    let (doorman, mut loops) = (Doorman::default(), JoinSet::new());
     for listener in listeners.0 {
-        let (router, places, stop) = (router.clone(), places.clone(), stop.clone());
-        loops.spawn(accept(listener, router, places, stop));
+        let (router, places) = (router.clone(), places.clone());
+        loops.spawn(accept(listener, router, places, doorman.clone(), stop.clone()));
     }
     while let Some(ended) = loops.join_next().await {
         if let Err(error) = ended {
@@ -161,6 +166,7 @@ async fn accept(
     listener: TcpListener,
     router: Router,
     places: Arc<Semaphore>,
+    doorman: Doorman,
     mut stop: watch::Receiver<()>,
 ) {
     let graceful = GracefulShutdown::new();
@@ -177,10 +183,11 @@ async fn accept(
         };
         match accepted {
             Ok((stream, peer)) => {
+                let Some(guest) = doorman.let_in(peer.ip()) else { continue };
                 let talk = converse(stream, peer, router.clone(), graceful.watcher());
                 connections.spawn(async move {
                     talk.await;
-                    drop(place);
+                    drop((place, guest));
                 });
             }
             Err(error) => {
@@ -206,6 +213,9 @@ async fn dropped(stop: &mut watch::Receiver<()>) {
 async fn converse(stream: TcpStream, peer: SocketAddr, router: Router, watcher: Watcher) {
     // Answers are small and wait for nothing.
     let _ = stream.set_nodelay(true);
+    // A kernel without this option lets such a client go later.
+    let unread = UNREAD_TIMEOUT.as_millis() as u32;
+    let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, unread);
     let Ok(local) = stream.local_addr() else { return };
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
@@ -272,6 +282,30 @@ mod tests {
             let mut answer = Vec::new();
             client.read_to_end(&mut answer).await.unwrap();
         }
+    }
+
+    #[tokio::test]
+    async fn one_address_does_not_take_every_place() {
+        let (listeners, address) = loopback().await;
+        let (_running, stop) = watch::channel(());
+        tokio::spawn(serve(listeners, Router::new(), stop));
+        let mut kept = Vec::new();
+        for _ in 0..super::super::address::CONNECTIONS {
+            let mut client = TcpStream::connect(address).await.unwrap();
+            client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+            assert_eq!(client.read_u8().await.unwrap(), b'H');
+            kept.push(client);
+        }
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let mut answer = Vec::new();
+        // Closed, with or without a reset.
+        let _ = client.read_to_end(&mut answer).await;
+        assert!(answer.is_empty());
+        let other = tokio::net::TcpSocket::new_v4().unwrap();
+        other.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+        let mut other = other.connect(address).await.unwrap();
+        other.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        assert_eq!(other.read_u8().await.unwrap(), b'H');
     }
 
     #[tokio::test]

@@ -1,5 +1,6 @@
 //! What the appliance is doing: one snapshot for the API, health and metrics.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gstreamer::ClockTime;
@@ -7,7 +8,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::App;
-use crate::camera::{self, Camera};
+use super::process::ProcessStatus;
+use crate::camera::{self, Camera, Encoding, Form};
 use crate::recognition;
 use crate::sessions;
 
@@ -28,6 +30,9 @@ pub struct Status {
     pub recognition: RecognitionStatus,
     /// Viewers and their connections.
     pub sessions: sessions::Status,
+    /// What the program takes of the device; absent where it cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub process: Option<ProcessStatus>,
 }
 
 /// One camera.
@@ -44,6 +49,10 @@ pub struct CameraStatus {
     pub encoded: u64,
     /// Pictures since the start that viewers missed because their queue was full.
     pub viewers_dropped: u64,
+    /// Its encoded forms: full, low (smaller, for slow networks) and vp8 (for browsers
+    /// without H.264), each encoded only while somebody looks.
+    #[schema(value_type = HashMap<String, RenditionStatus>)]
+    pub renditions: BTreeMap<&'static str, RenditionStatus>,
     /// What it shows, present while it is live.
     #[serde(flatten)]
     pub live: Option<LiveStatus>,
@@ -58,6 +67,33 @@ pub struct LiveStatus {
     pub encoder: String,
     /// Why this encoder.
     pub encoder_reason: String,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// Frames a second.
+    pub framerate: f32,
+}
+
+/// One encoded form of a camera's picture.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct RenditionStatus {
+    /// For whom it is encoded now.
+    pub viewers: usize,
+    /// Pictures encoded since the start.
+    pub encoded: u64,
+    /// Pictures since the start that viewers missed because their queue was full.
+    pub dropped: u64,
+    /// How it is encoded, present while it is.
+    #[serde(flatten)]
+    pub encoding: Option<EncodingStatus>,
+}
+
+/// How a form is encoded.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct EncodingStatus {
+    /// What the encoder aims at, which follows the viewers' networks.
+    pub bitrate_kbps: u32,
     /// Pixels.
     pub width: u32,
     /// Pixels.
@@ -110,6 +146,7 @@ impl App {
             cameras,
             recognition: self.recognition_status(recognition),
             sessions: self.sessions.status().borrow().clone(),
+            process: ProcessStatus::read(),
         }
     }
 
@@ -163,7 +200,8 @@ fn is_older(newest: Option<ClockTime>, now: ClockTime, deadline: Duration) -> bo
     newest.is_some_and(|newest| Duration::from(now.saturating_sub(newest)) > deadline)
 }
 
-fn camera(camera: &Camera) -> CameraStatus {
+/// What one camera is doing.
+pub fn camera(camera: &Camera) -> CameraStatus {
     let (state, reason, live) = match camera.status().borrow().clone() {
         camera::Status::Starting => ("starting", None, None),
         camera::Status::Live(live) => ("live", None, Some(live)),
@@ -178,8 +216,30 @@ fn camera(camera: &Camera) -> CameraStatus {
         height: live.height,
         framerate: live.framerate,
     });
-    let (encoded, viewers_dropped) = (camera.rendition().encoded(), camera.rendition().dropped());
-    CameraStatus { name: camera.name().to_owned(), state, reason, encoded, viewers_dropped, live }
+    let renditions: BTreeMap<&str, RenditionStatus> =
+        Form::ALL.into_iter().map(|form| (form.as_str(), rendition(camera, form))).collect();
+    CameraStatus {
+        name: camera.name().to_owned(),
+        state,
+        reason,
+        encoded: renditions.values().map(|rendition| rendition.encoded).sum(),
+        viewers_dropped: renditions.values().map(|rendition| rendition.dropped).sum(),
+        renditions,
+        live,
+    }
+}
+
+fn rendition(camera: &Camera, form: Form) -> RenditionStatus {
+    let encoding = camera.encodings().borrow()[form];
+    let renditions = camera.renditions();
+    RenditionStatus {
+        viewers: renditions.viewers(form),
+        encoded: renditions.encoded(form),
+        dropped: renditions.dropped(form),
+        encoding: encoding.map(|Encoding { bitrate_kbps, width, height, framerate }| {
+            EncodingStatus { bitrate_kbps, width, height, framerate }
+        }),
+    }
 }
 
 #[cfg(test)]

@@ -41,8 +41,9 @@ fn fixture(entry: Entry) -> Fixture {
     let (predictions, _) = broadcast::channel(32);
     gstreamer::init().unwrap();
     let (limits, ice) = (config.sessions.clone(), config.ice.clone());
+    let settings = crate::sessions::Settings { limits, ice, encoder: config.encoder.clone() };
     let clock = Clock::start();
-    let sessions = Sessions::start(Vec::new(), &predictions, limits, ice, clock.clone());
+    let sessions = Sessions::start(Vec::new(), &predictions, settings, clock.clone());
     let (cameras, results) = (Vec::new(), predictions.subscribe());
     let owners = Owners { cameras, sessions, recognition: status, predictions: results, clock };
     let app = App::new(config, access, owners, "door");
@@ -140,6 +141,11 @@ async fn every_documented_route_exists_and_no_other_method_of_it() {
         "/whep",
         "/whep/{id}",
         "/api/v1/webrtc/offer",
+        "/api/v1/webrtc/candidate",
+        "/api/v1/liveview/start",
+        "/api/v1/liveview/stop",
+        "/api/v1/snapshot.jpg",
+        "/api/v1/stream.mjpeg",
         "/api/v1/sessions/{id}",
     ];
     for path in design {
@@ -233,6 +239,21 @@ async fn sixth_wrong_password_in_a_row_has_to_wait() {
 }
 
 #[tokio::test]
+async fn too_many_offers_of_one_address_have_to_wait() {
+    let fixture = fixture(Entry::Free);
+    let sdp = [(CONTENT_TYPE, "application/sdp")];
+    let json = [(CONTENT_TYPE, "application/json")];
+    for _ in 0..60 {
+        problem(fixture.send(Method::POST, "/whep", &sdp, "").await, 503).await;
+        let offer = fixture.send(Method::POST, "/api/v1/webrtc/offer", &json, "{");
+        problem(offer.await, 400).await;
+    }
+    let late = fixture.send(Method::POST, "/whep", &sdp, "").await;
+    assert_eq!(late.headers()[RETRY_AFTER], "1");
+    problem(late, 429).await;
+}
+
+#[tokio::test]
 async fn foreign_hosts_and_origins_are_refused_before_anything_else() {
     let fixture = fixture(Entry::Free);
     let evil = [(HOST, "evil.example:8080")];
@@ -259,7 +280,9 @@ async fn allowed_origin_may_read_whep_answers_and_no_others() {
     let of_session = fixture.send(Method::OPTIONS, "/whep/0", &asks, Body::empty()).await;
     assert_eq!(of_session.status(), 200);
     let allowed = of_session.headers()["access-control-allow-methods"].to_str().unwrap();
-    assert!(allowed.contains("DELETE"), "{allowed}");
+    assert!(allowed.contains("DELETE") && allowed.contains("PATCH"), "{allowed}");
+    assert_eq!(of_session.headers()["accept-patch"], "application/trickle-ice-sdpfrag");
+    assert_eq!(of_session.headers()[ALLOW], "DELETE, OPTIONS, PATCH");
     assert_eq!(of_session.headers()["access-control-allow-origin"], "https://wall.example");
     let headers = preflight.headers();
     assert_eq!(headers["access-control-allow-origin"], "https://wall.example");
@@ -281,6 +304,12 @@ async fn every_wrong_request_is_a_problem() {
     let wrong = fixture.send(Method::DELETE, "/api/v1/status", &[], Body::empty()).await;
     assert!(wrong.headers()[ALLOW].to_str().unwrap().contains("GET"));
     problem(wrong, 405).await;
+    for method in [Method::GET, Method::POST, Method::PUT] {
+        let wrong = fixture.send(method, "/whep/0", &[], Body::empty()).await;
+        let allowed = wrong.headers()[ALLOW].to_str().unwrap().to_owned();
+        assert!(allowed.contains("PATCH") && allowed.contains("DELETE"), "{allowed}");
+        problem(wrong, 405).await;
+    }
     problem(login(&json, "x".repeat(router::BODY_LIMIT + 1)).await, 413).await;
     problem(login(&[], "{}".into()).await, 415).await;
     problem(login(&json, "{".into()).await, 400).await;
@@ -354,4 +383,39 @@ async fn configuration_is_shown_without_secrets() {
     let expected = json!([{"urls": ["stun:s:1"]},
         {"urls": ["turn:t:2"], "username": "u", "credential": "hunter2"}]);
     assert_eq!(servers["iceServers"], expected, "viewers need the credential");
+}
+
+#[tokio::test]
+async fn configuration_changes_as_a_whole_or_is_refused_with_words() {
+    let fixture = fixture(Entry::Free);
+    let json = [(CONTENT_TYPE, "application/json")];
+    let patch = async |wish: Value| {
+        fixture.send(Method::PATCH, "/api/v1/config", &json, wish.to_string()).await
+    };
+    let wish = json!({"encoder": {"bitrate_kbps": 1500}, "camera": [{"width": 640}]});
+    let done = patch(wish).await;
+    assert_eq!(done.status(), 200);
+    let done = body(done).await;
+    assert_eq!(done["applied"], json!(["camera.width", "encoder.bitrate_kbps"]));
+    assert_eq!(done["restart"], json!(["camera.width"]));
+    assert_eq!(done["values"]["encoder"]["bitrate_kbps"], 1500);
+    let config = body(fixture.get("/api/v1/config").await).await;
+    assert_eq!(config["values"], done["values"]);
+    assert_eq!(config["origins"]["camera.width"], "changed at run time");
+    assert_eq!(config["origins"]["http.allowed_origins"], "signpost.toml:2");
+
+    let wrong = json!({"encoder": {"bitrate_kbps": 5, "bitrate": 1000}});
+    let wrong = problem(patch(wrong).await, 422).await;
+    for words in ["from 100 to 20000", "the nearest is encoder.bitrate_kbps"] {
+        assert!(wrong["detail"].as_str().unwrap().contains(words), "{wrong}");
+    }
+    let late = json!({"encoder": {"bitrate_kbps": 1000}, "sessions": {"max_viewers": 4}});
+    let late = problem(patch(late).await, 409).await;
+    assert_eq!(late["detail"], "only a restart changes sessions.max_viewers");
+    problem(patch(json!([])).await, 422).await;
+    let unchanged = body(fixture.get("/api/v1/config").await).await;
+    assert_eq!(unchanged, config);
+    let secret = json!({"ice": {"servers": [{"urls": ["turn:t:2"], "credential": "hunter3"}]}});
+    let told = problem(patch(secret).await, 422).await;
+    assert!(!told.to_string().contains("hunter3"), "{told}");
 }

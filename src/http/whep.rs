@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::access::not_logged_in;
-use super::{App, Caller, Problem};
+use super::offers::MayOffer;
+use super::{App, Caller, Problem, trickle};
 use crate::config::IceServer;
 use crate::errors::chain;
 use crate::sessions::{Answer, NotFound, Offer, OfferError, SDP_LIMIT, ViewerError};
@@ -31,7 +32,8 @@ pub fn routes() -> OpenApiRouter<App> {
     let json = OpenApiRouter::new().routes(routes!(offer)).layer(DefaultBodyLimit::max(JSON_LIMIT));
     OpenApiRouter::new()
         .routes(routes!(whep, whep_options))
-        .routes(routes!(end, end_options))
+        .routes(routes!(end, end_options, trickle::patch))
+        .routes(routes!(trickle::candidate))
         .routes(routes!(end_session))
         .layer(DefaultBodyLimit::max(SDP_LIMIT))
         .merge(json)
@@ -87,9 +89,13 @@ struct AnswerBody {
             content_type = "application/problem+json"),
         (status = 406, description = "no codec that the camera has", body = Problem,
             content_type = "application/problem+json"),
+        (status = 409, description = "the camera was stopped on request", body = Problem,
+            content_type = "application/problem+json"),
         (status = 413, description = "over 64 KiB", body = Problem,
             content_type = "application/problem+json"),
         (status = 415, description = "not application/sdp", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 429, description = "too many offers of this address", body = Problem,
             content_type = "application/problem+json"),
         (status = 503, description = "server at capacity", body = Problem,
             content_type = "application/problem+json"),
@@ -98,10 +104,11 @@ struct AnswerBody {
 async fn whep(
     State(app): State<App>,
     caller: Caller,
+    _: MayOffer,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    if !is_sdp(&headers) {
+    if !is_of_type(&headers, SDP) {
         return Err(Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "unsupported media type",
@@ -129,10 +136,10 @@ async fn whep_options() -> Response {
 #[utoipa::path(
     options, path = "/whep/{id}", tag = "live view",
     params(("id" = String, Path, description = "from Location")),
-    responses((status = 200, description = "Allow names DELETE"))
+    responses((status = 200, description = "Accept-Patch names the type of candidates"))
 )]
 async fn end_options() -> Response {
-    [("allow", "DELETE, OPTIONS")].into_response()
+    [("accept-patch", trickle::FRAGMENT), ("allow", "DELETE, OPTIONS, PATCH")].into_response()
 }
 
 /// End a WHEP session.
@@ -166,11 +173,15 @@ async fn end(
             content_type = "application/problem+json"),
         (status = 406, description = "no codec that the camera has", body = Problem,
             content_type = "application/problem+json"),
+        (status = 409, description = "the camera was stopped on request", body = Problem,
+            content_type = "application/problem+json"),
         (status = 413, description = "an SDP over 64 KiB", body = Problem,
             content_type = "application/problem+json"),
         (status = 415, description = "not application/json", body = Problem,
             content_type = "application/problem+json"),
         (status = 422, description = "JSON of another form", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 429, description = "too many offers of this address", body = Problem,
             content_type = "application/problem+json"),
         (status = 503, description = "server at capacity", body = Problem,
             content_type = "application/problem+json"),
@@ -179,6 +190,7 @@ async fn end(
 async fn offer(
     State(app): State<App>,
     caller: Caller,
+    _: MayOffer,
     body: Result<Json<OfferBody>, JsonRejection>,
 ) -> Result<Json<AnswerBody>, Problem> {
     let Json(OfferBody { sdp, r#type: OfferType::Offer, camera, session }) =
@@ -224,14 +236,16 @@ async fn answer(app: &App, caller: Caller, offer: Offer) -> Result<Answer, Probl
     Ok(answer)
 }
 
-fn login(caller: Caller) -> Option<String> {
+/// Whose sessions the caller may use.
+pub fn login(caller: Caller) -> Option<String> {
     caller.login.map(|login| login.text().to_owned())
 }
 
-fn is_sdp(headers: &HeaderMap) -> bool {
+/// Whether the body is of this media type.
+pub fn is_of_type(headers: &HeaderMap, wanted: &str) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let essence = kind.and_then(|kind| kind.split(';').next());
-    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(SDP))
+    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(wanted))
 }
 
 fn created(answer: Answer, servers: &[IceServer]) -> Response {
@@ -284,8 +298,9 @@ impl From<OfferError> for Problem {
             | E::NotReceiving
             | E::Incomplete { .. } => (StatusCode::BAD_REQUEST, "unusable offer"),
             E::TooLong { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "offer too long"),
-            E::NoH264 => (StatusCode::NOT_ACCEPTABLE, "no common codec"),
+            E::NoCodec => (StatusCode::NOT_ACCEPTABLE, "no common codec"),
             E::UnknownCamera { .. } => (StatusCode::NOT_FOUND, "no such camera"),
+            E::Stopped { .. } => (StatusCode::CONFLICT, "camera stopped"),
             E::AtCapacity { .. } => (StatusCode::SERVICE_UNAVAILABLE, "server at capacity"),
             E::Viewer(ViewerError::Offer { .. }) => (StatusCode::BAD_REQUEST, "unusable offer"),
             E::Viewer(
@@ -297,7 +312,9 @@ impl From<OfferError> for Problem {
         };
         let problem = Self::new(status, title, chain(&error), error.hint());
         match status {
-            StatusCode::SERVICE_UNAVAILABLE => problem.retry_after(RETRY_AFTER),
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::CONFLICT => {
+                problem.retry_after(RETRY_AFTER)
+            }
             _ => problem,
         }
     }

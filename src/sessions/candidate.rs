@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-/// At most this many candidates of an offer are tried: browsers send about ten,
+/// At most this many candidates of a peer are tried, the offer's and later ones: browsers send about ten,
 /// and each costs a pair of checks with every address of ours.
 pub const CANDIDATE_LIMIT: usize = 32;
 

@@ -21,6 +21,8 @@ pub(super) enum Label {
     Commands,
     /// Unordered, never sent again: one JSON text a prediction.
     Predictions,
+    /// JPEGs of what the model sees.
+    Frames,
 }
 
 impl Label {
@@ -28,13 +30,14 @@ impl Label {
         match label {
             "commands" => Some(Self::Commands),
             "predictions" => Some(Self::Predictions),
+            "frames" => Some(Self::Frames),
             _ => None,
         }
     }
 }
 
-/// Channels that a peer opens in the life of its connection: a page needs two,
-/// and webrtcbin makes elements and threads for each.
+/// Channels that a peer opens in the life of its connection: there are three, and
+/// webrtcbin makes elements and threads for each.
 const CHANNEL_LIMIT: usize = 4;
 
 /// Which channels a peer has opened. Asked on GStreamer's threads.
@@ -43,6 +46,7 @@ pub(super) struct Opened {
     count: AtomicUsize,
     commands: AtomicBool,
     predictions: AtomicBool,
+    frames: AtomicBool,
 }
 
 /// What becomes of a channel that a peer opens.
@@ -67,6 +71,7 @@ impl Opened {
         let taken = match label {
             Label::Commands => &self.commands,
             Label::Predictions => &self.predictions,
+            Label::Frames => &self.frames,
         };
         if taken.swap(true, Ordering::Relaxed) { Newcomer::Unheard } else { Newcomer::Heard(label) }
     }
@@ -137,6 +142,17 @@ impl Channel {
             (Self::Closed, _) | (_, Event::Closed) => (Self::Closed, Vec::new()),
             (Self::Closing, _) | (_, Event::Closing) => (Self::Closing, Vec::new()),
             (Self::Open, Event::Opened) => (Self::Open, Vec::new()),
+        }
+    }
+
+    /// Its name, as the status shows it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Connecting { .. } => "connecting",
+            Self::Open => "open",
+            Self::Closing => "closing",
+            Self::Closed => "closed",
         }
     }
 

@@ -79,7 +79,7 @@ fn a_name_is_heard_once_and_a_fifth_channel_is_too_many() {
     let opened = Opened::default();
     assert_eq!(opened.another(Some("commands")), Newcomer::Heard(Label::Commands));
     assert_eq!(opened.another(Some("commands")), Newcomer::Unheard);
-    assert_eq!(opened.another(Some("frames")), Newcomer::Unheard);
+    assert_eq!(opened.another(Some("other")), Newcomer::Unheard);
     assert_eq!(opened.another(Some("predictions")), Newcomer::Heard(Label::Predictions));
     assert_eq!(opened.another(None), Newcomer::TooMany);
     assert_eq!(opened.another(Some("predictions")), Newcomer::Unheard, "told once");

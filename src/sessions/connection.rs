@@ -2,22 +2,24 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 /// Where a connection stands. Times are those of the owner's clock, which only
 /// rises.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum State {
     /// Its pipeline is being built and the peer waits for the answer.
-    Building { deadline: Duration },
+    Negotiating { deadline: Duration },
     /// Given up while its pipeline was being built.
     Abandoned,
     /// The peer has the answer; ICE and DTLS are on their way.
-    Answered { deadline: Duration },
+    Connecting { deadline: Duration },
     /// Pictures flow.
-    Connected,
+    Live,
     /// Its pipeline is being torn down.
-    Ending,
+    Closing,
     /// Nothing of it is left.
-    Ended,
+    Closed,
 }
 
 /// What happens to a connection.
@@ -29,14 +31,36 @@ pub(super) enum Event {
     NotAnswered,
     /// ICE and DTLS are up.
     Up,
-    /// ICE failed, the peer closed, or the pipeline gave up.
-    Lost,
+    /// It cannot go on.
+    Lost(Loss),
     /// Somebody asked for its end.
     Close,
     /// Time has passed.
     Tick,
     /// The pipeline is torn down.
     Gone,
+}
+
+/// Why a connection cannot go on.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Loss {
+    /// It was not up within sessions.negotiation_timeout_s.
+    NegotiationTimeout,
+    /// ICE found no path, or the path broke.
+    IceFailed,
+    /// The peer closed it.
+    ClosedByPeer,
+    /// Nothing has been heard of the peer for too long.
+    Silent,
+    /// Its data channels do not answer any more.
+    Deaf,
+    /// The peer does not take what it is sent on `commands`.
+    Overrun,
+    /// The peer sends more than a page would.
+    Flooded,
+    /// An element of its pipeline gave up.
+    Pipeline,
 }
 
 /// What the owner does about it.
@@ -46,42 +70,63 @@ pub(super) enum Action {
     Reply,
     /// Let pictures flow.
     Show,
-    /// Tear the pipeline down.
-    TearDown,
+    /// Tear the pipeline down; why, unless it was asked for.
+    TearDown(Option<Loss>),
     /// Forget the connection.
     Forget,
 }
 
+/// At most two actions follow from an event.
+type Actions = [Option<Action>; 2];
+
+const NONE: Actions = [None; 2];
+
+const fn one(action: Action) -> Actions {
+    [Some(action), None]
+}
+
+const fn two(first: Action, second: Action) -> Actions {
+    [Some(first), Some(second)]
+}
+
 impl State {
     /// The next state and what is to be done.
-    pub fn on(self, event: Event, now: Duration) -> (Self, &'static [Action]) {
+    pub fn on(self, event: Event, now: Duration) -> (Self, impl Iterator<Item = Action>) {
+        let (next, actions) = self.step(event, now);
+        (next, actions.into_iter().flatten())
+    }
+
+    fn step(self, event: Event, now: Duration) -> (Self, Actions) {
         use Action::{Forget, Reply, Show, TearDown};
         match (self, event) {
-            (Self::Building { deadline }, Event::Answered) => {
-                (Self::Answered { deadline }, &[Reply])
+            (Self::Negotiating { deadline }, Event::Answered) => {
+                (Self::Connecting { deadline }, one(Reply))
             }
-            (Self::Building { .. }, Event::NotAnswered) => (Self::Ended, &[Reply, Forget]),
-            (Self::Building { .. }, Event::Close) => (Self::Abandoned, &[Reply]),
-            (Self::Building { deadline }, Event::Tick) if now >= deadline => {
-                (Self::Abandoned, &[Reply])
+            (Self::Negotiating { .. }, Event::NotAnswered) => (Self::Closed, two(Reply, Forget)),
+            (Self::Negotiating { .. }, Event::Close) => (Self::Abandoned, one(Reply)),
+            (Self::Negotiating { deadline }, Event::Tick) if now >= deadline => {
+                (Self::Abandoned, one(Reply))
             }
-            (Self::Abandoned, Event::Answered) => (Self::Ending, &[TearDown]),
-            (Self::Abandoned, Event::NotAnswered) => (Self::Ended, &[Forget]),
-            (Self::Answered { .. }, Event::Up) => (Self::Connected, &[Show]),
-            (Self::Answered { deadline }, Event::Tick) if now >= deadline => {
-                (Self::Ending, &[TearDown])
+            (Self::Abandoned, Event::Answered) => (Self::Closing, one(TearDown(None))),
+            (Self::Abandoned, Event::NotAnswered) => (Self::Closed, one(Forget)),
+            (Self::Connecting { .. }, Event::Up) => (Self::Live, one(Show)),
+            (Self::Connecting { deadline }, Event::Tick) if now >= deadline => {
+                (Self::Closing, one(TearDown(Some(Loss::NegotiationTimeout))))
             }
-            (Self::Answered { .. } | Self::Connected, Event::Lost | Event::Close) => {
-                (Self::Ending, &[TearDown])
+            (Self::Connecting { .. } | Self::Live, Event::Lost(loss)) => {
+                (Self::Closing, one(TearDown(Some(loss))))
             }
-            (Self::Ending, Event::Gone) => (Self::Ended, &[Forget]),
-            (same, _) => (same, &[]),
+            (Self::Connecting { .. } | Self::Live, Event::Close) => {
+                (Self::Closing, one(TearDown(None)))
+            }
+            (Self::Closing, Event::Gone) => (Self::Closed, one(Forget)),
+            (same, _) => (same, NONE),
         }
     }
 
     /// Whether its session takes a viewer's place because of it.
     pub fn holds_place(self) -> bool {
-        matches!(self, Self::Building { .. } | Self::Answered { .. } | Self::Connected)
+        matches!(self, Self::Negotiating { .. } | Self::Connecting { .. } | Self::Live)
     }
 }
 
@@ -91,15 +136,15 @@ mod tests {
     use proptest::prelude::*;
 
     const DEADLINE: Duration = Duration::from_secs(10);
-    const BUILDING: State = State::Building { deadline: DEADLINE };
-    const ANSWERED: State = State::Answered { deadline: DEADLINE };
+    const NEGOTIATING: State = State::Negotiating { deadline: DEADLINE };
+    const CONNECTING: State = State::Connecting { deadline: DEADLINE };
     const STATES: [State; 6] =
-        [BUILDING, State::Abandoned, ANSWERED, State::Connected, State::Ending, State::Ended];
+        [NEGOTIATING, State::Abandoned, CONNECTING, State::Live, State::Closing, State::Closed];
     const EVENTS: [Event; 7] = [
         Event::Answered,
         Event::NotAnswered,
         Event::Up,
-        Event::Lost,
+        Event::Lost(Loss::IceFailed),
         Event::Close,
         Event::Tick,
         Event::Gone,
@@ -107,31 +152,42 @@ mod tests {
 
     #[test]
     fn every_state_meets_every_event() {
-        use State::{Abandoned, Connected, Ended, Ending};
+        use State::{Abandoned, Closed, Closing, Live};
         // One row a state, one column an event, in the order above, before the deadline.
         let next = [
-            [ANSWERED, Ended, BUILDING, BUILDING, Abandoned, BUILDING, BUILDING],
-            [Ending, Ended, Abandoned, Abandoned, Abandoned, Abandoned, Abandoned],
-            [ANSWERED, ANSWERED, Connected, Ending, Ending, ANSWERED, ANSWERED],
-            [Connected, Connected, Connected, Ending, Ending, Connected, Connected],
-            [Ending, Ending, Ending, Ending, Ending, Ending, Ended],
-            [Ended; 7],
+            [CONNECTING, Closed, NEGOTIATING, NEGOTIATING, Abandoned, NEGOTIATING, NEGOTIATING],
+            [Closing, Closed, Abandoned, Abandoned, Abandoned, Abandoned, Abandoned],
+            [CONNECTING, CONNECTING, Live, Closing, Closing, CONNECTING, CONNECTING],
+            [Live, Live, Live, Closing, Closing, Live, Live],
+            [Closing, Closing, Closing, Closing, Closing, Closing, Closed],
+            [Closed; 7],
         ];
         for (state, row) in STATES.iter().zip(next) {
             for (event, expected) in EVENTS.iter().zip(row) {
-                let (reached, actions) = state.on(*event, Duration::ZERO);
+                let (reached, mut actions) = state.on(*event, Duration::ZERO);
                 assert_eq!(reached, expected, "{state:?} on {event:?}");
-                assert_eq!(actions.is_empty(), reached == *state, "{state:?} on {event:?}");
+                assert_eq!(actions.next().is_none(), reached == *state, "{state:?} on {event:?}");
             }
         }
     }
 
     #[test]
-    fn the_deadline_ends_what_is_not_connected() {
-        let after = |state: State| state.on(Event::Tick, DEADLINE);
-        assert_eq!(after(BUILDING), (State::Abandoned, &[Action::Reply][..]));
-        assert_eq!(after(ANSWERED), (State::Ending, &[Action::TearDown][..]));
-        assert_eq!(after(State::Connected), (State::Connected, &[][..]));
+    fn the_deadline_ends_what_is_not_live() {
+        let after = |state: State| {
+            let (next, actions) = state.on(Event::Tick, DEADLINE);
+            (next, actions.collect::<Vec<_>>())
+        };
+        assert_eq!(after(NEGOTIATING), (State::Abandoned, vec![Action::Reply]));
+        let late = Action::TearDown(Some(Loss::NegotiationTimeout));
+        assert_eq!(after(CONNECTING), (State::Closing, vec![late]));
+        assert_eq!(after(State::Live), (State::Live, vec![]));
+    }
+
+    #[test]
+    fn what_is_lost_says_why_and_what_is_closed_does_not() {
+        let down = |event| State::Live.on(event, Duration::ZERO).1.collect::<Vec<_>>();
+        assert_eq!(down(Event::Lost(Loss::Deaf)), [Action::TearDown(Some(Loss::Deaf))]);
+        assert_eq!(down(Event::Close), [Action::TearDown(None)]);
     }
 
     proptest! {
@@ -139,10 +195,10 @@ mod tests {
         fn whatever_happens_reply_and_teardown_come_once_and_nothing_is_left(
             events in prop::collection::vec((0_usize..EVENTS.len(), 0_u64..20), 0..40),
         ) {
-            let (mut state, mut done) = (BUILDING, Vec::new());
+            let (mut state, mut done) = (NEGOTIATING, Vec::new());
             let mut step = |state: State, event, at| {
                 let (next, actions) = state.on(event, Duration::from_secs(at));
-                done.extend_from_slice(actions);
+                done.extend(actions);
                 next
             };
             for (event, at) in events {
@@ -152,11 +208,11 @@ mod tests {
             for event in [Event::Close, Event::Answered, Event::Close, Event::Gone] {
                 state = step(state, event, 20);
             }
-            prop_assert_eq!(state, State::Ended);
-            let count = |action| done.iter().filter(|a| **a == action).count();
-            prop_assert_eq!(count(Action::Reply), 1);
-            prop_assert_eq!(count(Action::Forget), 1);
-            prop_assert!(count(Action::TearDown) <= 1);
+            prop_assert_eq!(state, State::Closed);
+            let count = |wanted: fn(&Action) -> bool| done.iter().filter(|a| wanted(a)).count();
+            prop_assert_eq!(count(|action| *action == Action::Reply), 1);
+            prop_assert_eq!(count(|action| *action == Action::Forget), 1);
+            prop_assert!(count(|action| matches!(action, Action::TearDown(_))) <= 1);
         }
     }
 }

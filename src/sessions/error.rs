@@ -36,9 +36,9 @@ pub enum OfferError {
     /// The peer only wants to send.
     #[error("the offer does not receive video (a=sendonly or a=inactive)")]
     NotReceiving,
-    /// No H.264 that the camera's encoder can serve.
-    #[error("the offer has no H.264 constrained baseline with packetization-mode=1")]
-    NoH264,
+    /// Nothing that the camera's encoders make.
+    #[error("the offer has neither H.264 baseline with packetization-mode=1 nor VP8")]
+    NoCodec,
     /// Something without which there is no connection.
     #[error("the offer's {section} section has no {what}")]
     Incomplete {
@@ -54,6 +54,12 @@ pub enum OfferError {
         name: String,
         /// Names, separated by commas.
         known: String,
+    },
+    /// Its capture was stopped on request.
+    #[error("camera {camera} is stopped")]
+    Stopped {
+        /// Its name.
+        camera: String,
     },
     /// All places are taken.
     #[error("all {limit} places for viewers are taken")]
@@ -88,13 +94,14 @@ impl OfferError {
             }
             Self::NoVideo => "add pc.addTransceiver('video', {direction: 'recvonly'})",
             Self::NotReceiving => "set the video transceiver's direction to recvonly",
-            Self::NoH264 => {
-                "use a browser with H.264; Firefox gets it with its first start on the internet"
+            Self::NoCodec => {
+                "use a browser with H.264 or VP8, or open /api/v1/stream.mjpeg, which needs neither"
             }
             Self::Incomplete { .. } => {
                 "offer with DTLS, ICE and a=mid as every browser does (RFC 8829)"
             }
             Self::UnknownCamera { .. } => "leave the camera out to get the first one",
+            Self::Stopped { .. } => "POST /api/v1/liveview/start, then offer again",
             Self::AtCapacity { .. } => {
                 "close another viewer and try again, or raise sessions.max_viewers"
             }

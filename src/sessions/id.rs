@@ -56,6 +56,13 @@ impl FromStr for SessionId {
     }
 }
 
+impl FromStr for ConnectionId {
+    type Err = NoId;
+    fn from_str(text: &str) -> Result<Self, NoId> {
+        parse(text).map(Self)
+    }
+}
+
 impl fmt::Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:032x}", self.0)

@@ -8,19 +8,23 @@ pub(super) const PING: &[u8] = b"\0PING";
 /// What the page answers, as a binary message.
 pub(super) const PONG: &[u8] = b"\0PONG";
 
+/// So many in a row without an answer, and the channel is deaf: its SCTP
+/// association can die while the picture runs (decision 4 of the design).
+const UNANSWERED_LIMIT: u32 = 3;
+
 /// One connection's keepalives, from the opening of its `commands` channel on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Keepalive {
     interval: Duration,
     due: Duration,
-    sent: u64,
-    answered: u64,
+    unanswered: u32,
+    answers: bool,
 }
 
 impl Keepalive {
     /// The first one is due at once.
     pub fn new(interval: Duration, now: Duration) -> Self {
-        Self { interval, due: now, sent: 0, answered: 0 }
+        Self { interval, due: now, unanswered: 0, answers: false }
     }
 
     /// Whether one is to be sent at `now`; then it counts as sent.
@@ -30,15 +34,22 @@ impl Keepalive {
         }
         // A late tick does not bring the next one forward.
         self.due = now + self.interval;
-        self.sent += 1;
+        self.unanswered = self.unanswered.saturating_add(1);
         true
     }
 
     /// The page answered; whether to something. An answer to nothing does not count.
     pub fn answer(&mut self) -> bool {
-        let asked = self.answered < self.sent;
-        self.answered += u64::from(asked);
+        let asked = self.unanswered > 0;
+        self.unanswered = 0;
+        self.answers |= asked;
         asked
+    }
+
+    /// Whether a channel that has answered before does so no more. Ask before
+    /// [`Self::due`]: the last one has then had its whole interval.
+    pub fn is_deaf(&self, now: Duration) -> bool {
+        self.answers && self.unanswered >= UNANSWERED_LIMIT && now >= self.due
     }
 }
 
@@ -57,6 +68,27 @@ mod tests {
         assert!(at(&mut keepalive, 107));
         assert!(!at(&mut keepalive, 111));
         assert!(at(&mut keepalive, 112));
+    }
+
+    #[test]
+    fn three_without_an_answer_make_a_channel_deaf_that_answered_before() {
+        let seconds = Duration::from_secs;
+        let deaf_at = |answers: &[u64]| {
+            let mut keepalive = Keepalive::new(seconds(5), seconds(0));
+            (0..100).find(|s| {
+                if keepalive.is_deaf(seconds(*s)) {
+                    return true;
+                }
+                keepalive.due(seconds(*s));
+                if answers.contains(s) {
+                    keepalive.answer();
+                }
+                false
+            })
+        };
+        assert_eq!(deaf_at(&[]), None, "a player that knows no keepalives");
+        assert_eq!(deaf_at(&[0]), Some(20));
+        assert_eq!(deaf_at(&[0, 6, 19]), Some(35));
     }
 
     proptest! {

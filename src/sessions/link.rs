@@ -24,11 +24,12 @@ pub(super) enum Sent {
     Overrun,
 }
 
-/// Both channels with what waits in front of them.
+/// All channels with what waits in front of them.
 #[derive(Debug)]
 pub(super) struct Link {
     commands: Wire,
     predictions: Wire,
+    frames: Wire,
     outbox: Outbox,
 }
 
@@ -50,7 +51,10 @@ impl Link {
             Channels::Absent => Channel::Absent,
         };
         let wire = || Wire { state: state(), channel: None, limit, refused: 0 };
-        Self { commands: wire(), predictions: wire(), outbox: Outbox::default() }
+        let outbox = Outbox::default();
+        // Few peers want them, so none is waited for.
+        let frames = Wire { state: Channel::Absent, ..wire() };
+        Self { commands: wire(), predictions: wire(), frames, outbox }
     }
 
     /// The peer's channel is open.
@@ -72,6 +76,7 @@ impl Link {
     pub fn end(&mut self, now: Duration) {
         self.commands.on(Event::Closing, now);
         self.predictions.on(Event::Closing, now);
+        self.frames.on(Event::Closing, now);
     }
 
     /// Says something on `commands`.
@@ -82,10 +87,25 @@ impl Link {
         }
     }
 
+    /// Whether the peer has, or is about to have, a channel for predictions.
+    pub fn wants_predictions(&self) -> bool {
+        matches!(self.predictions.state, Channel::Connecting { .. } | Channel::Open)
+    }
+
     /// Sends a prediction as soon as there is room for it, or never.
     pub fn predict(&mut self, message: String, now: Duration) {
         self.outbox.push(message, now);
         self.drain(now);
+    }
+
+    /// Whether the peer wants frames and has taken the last one.
+    pub fn takes_frame(&self) -> bool {
+        matches!(self.frames.state, Channel::Open) && self.frames.buffered() == 0
+    }
+
+    /// Sends a JPEG. Ask [`Self::takes_frame`] before: one is on its way at most.
+    pub fn frame(&mut self, jpeg: &[u8], now: Duration) {
+        self.frames.send(Payload::Binary(jpeg.to_vec()), now);
     }
 
     /// Sends what waits, as far as there is room.
@@ -96,9 +116,18 @@ impl Link {
         }
     }
 
+    /// A channel's state in a word.
+    pub fn state(&self, label: Label) -> &'static str {
+        match label {
+            Label::Commands => self.commands.state.word(),
+            Label::Predictions => self.predictions.state.word(),
+            Label::Frames => self.frames.state.word(),
+        }
+    }
+
     /// Messages that a channel refused.
     pub fn refused(&self) -> u64 {
-        self.commands.refused + self.predictions.refused
+        self.commands.refused + self.predictions.refused + self.frames.refused
     }
 
     /// Predictions that were too old before there was room for them.
@@ -110,6 +139,7 @@ impl Link {
         match label {
             Label::Commands => &mut self.commands,
             Label::Predictions => &mut self.predictions,
+            Label::Frames => &mut self.frames,
         }
     }
 }
@@ -150,5 +180,19 @@ impl Wire {
 
     fn buffered(&self) -> u64 {
         self.channel.as_ref().map_or(0, WebRTCDataChannel::buffered_amount)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn predictions_are_for_who_has_offered_a_channel_and_not_ended() {
+        assert!(!Link::new(Channels::Absent, 1).wants_predictions());
+        let mut link = Link::new(Channels::Offered, 1);
+        assert!(link.wants_predictions());
+        link.end(Duration::ZERO);
+        assert!(!link.wants_predictions());
     }
 }

@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::cascade::Handedness;
 use crate::recognition::{Hand, Prediction, Timing};
 
-use super::{ConnectionId, SessionId};
+use super::keepalive::PONG;
+use super::post::Payload;
+use super::{Cause, ConnectionId, SessionId};
+use crate::camera::{Encoding, Form};
 
 /// First message on `commands`: who the viewer is to us.
 #[derive(Serialize)]
@@ -33,25 +36,82 @@ pub(super) fn hello(
     })
 }
 
-/// What a page may ask for on `commands`.
+/// Which picture a viewer is shown.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Shown {
+    pub current: Form,
+    pub available: &'static [Form],
+    /// Why not the full one.
+    pub reason: Option<Cause>,
+    /// None while nothing is encoded.
+    pub picture: Option<Picture>,
+}
+
+/// Size and rate of what is shown.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Picture {
+    width: u32,
+    height: u32,
+    framerate: f32,
+}
+
+impl From<Encoding> for Picture {
+    fn from(encoding: Encoding) -> Self {
+        let Encoding { bitrate_kbps: _, width, height, framerate } = encoding;
+        Self { width, height, framerate }
+    }
+}
+
+#[derive(Serialize)]
+struct Renditions<'a> {
+    r#type: &'static str,
+    current: &'a str,
+    available: Vec<&'a str>,
+    reason: Option<Cause>,
+    width: Option<u32>,
+    height: Option<u32>,
+    framerate: Option<Rounded>,
+}
+
+/// Said whenever the viewer is shown another rendition, or its picture changes.
+pub(super) fn renditions(shown: &Shown) -> String {
+    let Shown { current, available, reason, picture } = shown;
+    text(&Renditions {
+        r#type: "renditions",
+        current: current.as_str(),
+        available: available.iter().map(|form| form.as_str()).collect(),
+        reason: *reason,
+        width: picture.map(|picture| picture.width),
+        height: picture.map(|picture| picture.height),
+        framerate: picture.map(|picture| Rounded(picture.framerate)),
+    })
+}
+
+/// What a page says on `commands`.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Command {
+    /// It has heard the last keepalive.
+    Alive,
     /// Send this text back as it came.
-    Echo,
+    Echo(String),
     /// Show the transcript only from here on.
     ClearTranscript,
 }
 
 impl Command {
     /// Reads a message of the page; `None` for what we do not know.
-    pub fn parse(message: &str) -> Option<Self> {
+    pub fn of(message: Payload) -> Option<Self> {
         #[derive(Deserialize)]
         struct Typed {
             r#type: String,
         }
-        let typed: Typed = serde_json::from_str(message).ok()?;
+        let text = match message {
+            Payload::Binary(bytes) => return (bytes == PONG).then_some(Self::Alive),
+            Payload::Text(text) => text,
+        };
+        let typed: Typed = serde_json::from_str(&text).ok()?;
         match typed.r#type.as_str() {
-            "echo" => Some(Self::Echo),
+            "echo" => Some(Self::Echo(text)),
             "transcript.clear" => Some(Self::ClearTranscript),
             _ => None,
         }
@@ -177,12 +237,46 @@ mod tests {
     }
 
     #[test]
+    fn a_page_is_told_which_rendition_it_is_shown_and_why() {
+        let shown = Shown {
+            current: Form::Low,
+            available: &[Form::Full, Form::Low],
+            reason: Some(Cause::Network),
+            picture: None,
+        };
+        let json =
+            |shown| -> serde_json::Value { serde_json::from_str(&renditions(shown)).unwrap() };
+        let mut expected = serde_json::json!({
+            "type": "renditions", "current": "low", "available": ["full", "low"],
+            "reason": "network", "width": null, "height": null, "framerate": null,
+        });
+        assert_eq!(json(&shown), expected);
+        let encoding =
+            Encoding { bitrate_kbps: 400, width: 640, height: 360, framerate: 15_000.0 / 1001.0 };
+        expected["width"] = 640.into();
+        expected["height"] = 360.into();
+        expected["framerate"] = 14.985.into();
+        assert_eq!(json(&Shown { picture: Some(encoding.into()), ..shown }), expected);
+    }
+
+    #[test]
     fn commands_are_known_by_their_type() {
-        let parse = Command::parse;
-        assert_eq!(parse(r#"{"type":"echo","n":1}"#), Some(Command::Echo));
-        assert_eq!(parse(r#"{"type":"transcript.clear"}"#), Some(Command::ClearTranscript));
+        let said = |text: &str| Command::of(Payload::Text(text.into()));
+        let echo = r#"{"type":"echo","n":1}"#;
+        assert_eq!(said(echo), Some(Command::Echo(echo.into())));
+        assert_eq!(said(r#"{"type":"transcript.clear"}"#), Some(Command::ClearTranscript));
         for other in ["", "{}", "[]", "echo", r#"{"type":1}"#, r#"{"type":"reboot"}"#] {
-            assert_eq!(parse(other), None, "{other}");
+            assert_eq!(said(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn an_answer_to_a_keepalive_is_binary_and_exact() {
+        let binary = |bytes: &[u8]| Command::of(Payload::Binary(bytes.into()));
+        assert_eq!(binary(PONG), Some(Command::Alive));
+        assert_eq!(Command::of(Payload::Text("\0PONG".into())), None);
+        for other in [&b""[..], b"\0PING", b"PONG", b"\0PONG\0", br#"{"type":"echo"}"#] {
+            assert_eq!(binary(other), None, "{other:?}");
         }
     }
 }

@@ -6,29 +6,43 @@
 //! are up, the camera's pictures flow into the viewer's pipeline, and predictions
 //! through its outbox ([`outbox`], pure) into its data channel ([`link`]).
 
+mod adaptation;
 mod candidate;
 mod channel;
+mod congestion;
 mod connection;
 mod error;
+mod figures;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod ice;
 mod id;
 mod keepalive;
 mod link;
+mod live;
+mod liveness;
 mod messages;
+mod meter;
 mod offer;
 mod outbox;
 mod owner;
 mod post;
 mod repeats;
+mod report;
 mod sdp;
 mod seldom;
+mod session;
 mod signals;
 mod stamp;
 mod table;
+mod told;
+mod traffic;
 mod transcript;
+mod trickle;
 mod viewer;
 mod work;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gstreamer::ClockTime;
@@ -40,15 +54,22 @@ use crate::clock::Clock;
 use crate::config;
 use crate::recognition::Prediction;
 
+pub use adaptation::Cause;
 pub use candidate::CANDIDATE_LIMIT;
+pub use connection::Loss;
 pub use error::{NotFound, OfferError};
+pub use figures::Pair;
 pub use id::{ConnectionId, NoId, SessionId};
 pub use offer::SDP_LIMIT;
 pub use outbox::{OUTBOX_BYTES, OUTBOX_TIME};
+pub use report::{Channels, ConnectionReport, SessionReport, Step};
+pub use session::Phase;
+pub use trickle::{FRAGMENT_LIMIT, TrickleError};
 pub use viewer::ViewerError;
 
 use owner::{Owner, Request};
 use table::Wish;
+use trickle::Fragment;
 
 /// Offers and closings that wait for the owner, which takes each in microseconds.
 const REQUEST_LIMIT: usize = 64;
@@ -61,6 +82,18 @@ pub struct Sessions {
     status: watch::Receiver<Status>,
     camera_names: Arc<[String]>,
     ticked: watch::Receiver<Option<ClockTime>>,
+    encoder: Arc<watch::Sender<config::Encoder>>,
+}
+
+/// What of the configuration the sessions follow.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Their limits.
+    pub limits: config::Sessions,
+    /// How connections find a path.
+    pub ice: config::Ice,
+    /// What pictures are encoded with.
+    pub encoder: config::Encoder,
 }
 
 /// What a peer wants.
@@ -88,16 +121,24 @@ pub struct Answer {
 }
 
 /// What the sessions' owner publishes.
-#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Status {
     /// Places taken.
     pub viewers: usize,
     /// Places there are.
     pub max_viewers: usize,
+    /// Sessions that wait for their viewer to come back; they take no place.
+    pub kept: usize,
+    /// Kept sessions whose viewer did not come back in time, since start.
+    pub expired: u64,
     /// Connections, also those that are being torn down.
     pub connections: usize,
     /// Offers answered since start.
     pub answered: u64,
+    /// Connections that came up, since start.
+    pub connected: u64,
+    /// Connections that could not go on, since start, by reason.
+    pub lost: BTreeMap<Loss, u64>,
     /// Offers that passed the checks and got no answer, since start.
     pub failed: u64,
     /// Offers refused because every place was taken, since start.
@@ -114,6 +155,10 @@ pub struct Status {
     pub messages_refused: u64,
     /// Pipelines that did not stop in time, since start.
     pub teardowns_stuck: u64,
+    /// Of these, those that still have not stopped.
+    pub parked: usize,
+    /// Each viewer, as it was at the last second.
+    pub sessions: Vec<SessionReport>,
 }
 
 impl Sessions {
@@ -126,16 +171,16 @@ impl Sessions {
     pub fn start(
         cameras: Vec<Camera>,
         predictions: &broadcast::Sender<Arc<Prediction>>,
-        settings: config::Sessions,
-        ice: config::Ice,
+        settings: Settings,
         clock: Clock,
     ) -> Self {
         let camera_names = cameras.iter().map(|camera| camera.name().to_owned()).collect();
         let (requests, served) = mpsc::channel(REQUEST_LIMIT);
-        let (owner, posted) = Owner::new(cameras, settings, ice, clock);
+        let (encoder, followed) = watch::channel(settings.encoder.clone());
+        let (owner, posted) = Owner::new(cameras, settings, followed, clock);
         let (status, ticked) = (owner.status(), owner.ticked());
         tokio::spawn(owner.run(posted, served, predictions.subscribe()));
-        Self { requests, status, camera_names, ticked }
+        Self { requests, status, camera_names, ticked, encoder: Arc::new(encoder) }
     }
 
     /// Answers an offer. Waits for the viewer's pipeline: some 10 ms, or 300 ms
@@ -157,6 +202,59 @@ impl Sessions {
             .try_send(Request::Offer { offer: checked, wish, reply })
             .map_err(|_| OfferError::Unavailable("too many offers at once"))?;
         answer.await.map_err(|_| OfferError::Unavailable("the program is ending"))?
+    }
+
+    /// The newest connection of a session, whose candidates a WHEP client sends.
+    ///
+    /// # Errors
+    /// There is no such session of this login, or it waits for its viewer.
+    pub async fn newest(&self, id: &str, login: Option<String>) -> Result<ConnectionId, NotFound> {
+        let id = id.parse().map_err(|_| NotFound)?;
+        let (reply, newest) = oneshot::channel();
+        self.requests.send(Request::Newest { id, login, reply }).await.map_err(|_| NotFound)?;
+        newest.await.map_err(|_| NotFound)?
+    }
+
+    /// Tries the candidates of a fragment (`application/trickle-ice-sdpfrag`), at
+    /// most [`CANDIDATE_LIMIT`] of a connection in all, the offer's included.
+    ///
+    /// # Errors
+    /// The text is no fragment or restarts ICE, or there is no such connection of
+    /// this login.
+    pub async fn trickle(
+        &self,
+        connection: ConnectionId,
+        login: Option<String>,
+        fragment: &str,
+    ) -> Result<(), TrickleError> {
+        self.try_candidates(connection, login, Fragment::parse(fragment)?).await
+    }
+
+    /// Tries one candidate in the form of `RTCIceCandidate`; an empty one says that
+    /// there will be no more.
+    ///
+    /// # Errors
+    /// The text is no candidate, or there is no such connection of this login.
+    pub async fn candidate(
+        &self,
+        connection: &str,
+        login: Option<String>,
+        candidate: &str,
+    ) -> Result<(), TrickleError> {
+        let connection = connection.parse().map_err(|_| NotFound)?;
+        self.try_candidates(connection, login, Fragment::of_candidate(candidate)?).await
+    }
+
+    async fn try_candidates(
+        &self,
+        connection: ConnectionId,
+        login: Option<String>,
+        fragment: Fragment,
+    ) -> Result<(), TrickleError> {
+        let (reply, taken) = oneshot::channel();
+        let request = Request::Trickle { connection, login, fragment, reply };
+        self.requests.send(request).await.map_err(|_| NotFound)?;
+        taken.await.map_err(|_| NotFound)?
     }
 
     /// Ends a session with all its connections; they are torn down after this
@@ -184,6 +282,13 @@ impl Sessions {
         // An owner that is gone has already torn everything down.
         let _ = self.requests.send(Request::Stop).await;
         self.requests.closed().await;
+    }
+
+    /// Lets the viewers' networks be followed within other limits of the bit rate from
+    /// the owner's next tick on; connections stay. The cameras are told first
+    /// ([`Camera::set_bounds`]).
+    pub fn set_encoder(&self, encoder: config::Encoder) {
+        self.encoder.send_replace(encoder);
     }
 
     /// The published state.

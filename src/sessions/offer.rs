@@ -7,7 +7,9 @@ use std::fmt::Write;
 
 use super::OfferError;
 use super::candidate::{CANDIDATE_LIMIT, acceptable};
-use super::sdp::{Media, Sdp};
+use super::sdp::{Line, Media, Sdp};
+use super::told::told;
+use crate::camera::Form;
 
 /// Longest offer: Chromium's, with all its codecs, has about 6 KiB.
 pub const SDP_LIMIT: usize = 64 * 1024;
@@ -28,6 +30,8 @@ pub(super) struct Checked {
     /// What the payloader must follow.
     pub video: Video,
     pub channels: Channels,
+    /// What candidates that come later must follow.
+    pub ice: Ice,
     /// What the answer says to sections that webrtcbin does not see, with their
     /// places among all sections.
     rejected: Vec<(usize, String)>,
@@ -40,15 +44,44 @@ pub(super) enum Channels {
     Absent,
 }
 
+/// The peer's end of the bundle's transport.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Ice {
+    pub ufrag: String,
+    pub password: String,
+    /// Values of the `a=candidate` lines that webrtcbin gets.
+    pub candidates: Vec<String>,
+    /// Index of the transport's section in what webrtcbin gets.
+    pub section: u32,
+}
+
 /// What the peer wants to receive.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Video {
-    /// Payload type of the chosen H.264.
+    /// Payload type of the chosen format.
     pub payload_type: u8,
-    /// Its `profile-level-id`, which the answer repeats.
-    pub profile: Option<String>,
+    pub format: Format,
     /// Id of the header extension that numbers packets for the peer's feedback.
     pub transport_cc: Option<u8>,
+}
+
+/// What the peer's decoder takes.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Format {
+    /// RFC 6184, with its `profile-level-id`, which the answer repeats.
+    H264 { profile: Option<String> },
+    /// RFC 7741, for who has no H.264.
+    Vp8,
+}
+
+impl Format {
+    /// What a viewer with it begins with.
+    pub fn form(&self) -> Form {
+        match self {
+            Self::H264 { .. } => Form::Full,
+            Self::Vp8 => Form::Vp8,
+        }
+    }
 }
 
 impl Checked {
@@ -75,6 +108,7 @@ impl Checked {
             sdp: rewrite(&sdp, &kept, &candidates),
             video: chosen,
             channels: if data.is_some() { Channels::Offered } else { Channels::Absent },
+            ice: Ice::of(&sdp, &kept, &candidates),
             rejected: sdp
                 .media
                 .iter()
@@ -180,20 +214,51 @@ fn is_fingerprint(text: &str) -> bool {
 }
 
 impl Video {
-    /// The format whose stream the camera's encoder makes: constrained baseline
-    /// before plain baseline, the higher level before the lower.
+    /// The format whose stream the camera's encoders make: H.264 before VP8, because
+    /// one encoder then serves all; constrained baseline before plain baseline, the
+    /// higher level before the lower.
     fn of(video: &Media) -> Result<Self, OfferError> {
-        let formats = video.formats.iter().filter_map(|format| {
-            let h264 = video.encoding(format)?.eq_ignore_ascii_case("H264/90000");
+        let formats = || {
+            video.formats.iter().filter_map(|format| {
+                let encoding = video.encoding(format)?;
+                let payload_type: u8 = format.parse().ok().filter(is_dynamic)?;
+                Some((*format, encoding, payload_type))
+            })
+        };
+        let h264 = formats().filter_map(|(format, encoding, payload_type)| {
             let profile = profile(video.parameters(format))?;
-            let payload_type: u8 = format.parse().ok().filter(is_dynamic)?;
-            h264.then_some((rank(profile)?, payload_type, profile))
+            let fits = encoding.eq_ignore_ascii_case("H264/90000");
+            fits.then_some((rank(profile)?, payload_type, profile))
         });
         // max_by_key takes the last of equals; the peer put the better one first.
-        let best = formats.rev().max_by_key(|(rank, ..)| *rank).ok_or(OfferError::NoH264)?;
-        let (_, payload_type, profile) = best;
-        let profile = profile.map(str::to_owned);
-        Ok(Self { payload_type, profile, transport_cc: transport_cc(video) })
+        let best = h264.collect::<Vec<_>>().into_iter().rev().max_by_key(|(rank, ..)| *rank);
+        let transport_cc = transport_cc(video);
+        if let Some((_, payload_type, profile)) = best {
+            let format = Format::H264 { profile: profile.map(str::to_owned) };
+            return Ok(Self { payload_type, format, transport_cc });
+        }
+        let vp8 = formats().find(|(_, encoding, _)| encoding.eq_ignore_ascii_case("VP8/90000"));
+        let (_, _, payload_type) = vp8.ok_or(OfferError::NoCodec)?;
+        Ok(Self { payload_type, format: Format::Vp8, transport_cc })
+    }
+}
+
+impl Ice {
+    /// Of the section that the bundle's transport is made from, which has passed
+    /// [`require`].
+    fn of(sdp: &Sdp, kept: &[usize], candidates: &[&str]) -> Self {
+        let all = sdp.media.iter().enumerate().filter(|(index, _)| kept.contains(index));
+        let sections: Vec<&Media> = all.map(|(_, media)| media).collect();
+        let bundle = sdp.bundle().unwrap_or_default();
+        let named = |name: &&str| sections.iter().position(|media| mid(media) == Some(*name));
+        let section = bundle.iter().find_map(named).unwrap_or_default();
+        let value = |name| sdp.attribute(sections[section], name).unwrap_or_default().to_owned();
+        Self {
+            ufrag: value("ice-ufrag"),
+            password: value("ice-pwd"),
+            candidates: candidates.iter().map(|value| (*value).to_owned()).collect(),
+            section: section as u32,
+        }
     }
 }
 
@@ -255,24 +320,25 @@ fn rewrite(sdp: &Sdp, kept: &[usize], candidates: &[&str]) -> String {
     let bundle: Vec<&str> = bundle.collect();
     let mut text = String::new();
     // Nobody needs the others, and webrtcbin refuses an offer with a key (k=).
-    let lines = sdp.session.iter().filter(|line| "vostca".contains(line.kind));
-    let lines = lines.filter(|line| line.attribute().is_none_or(|(name, _)| name != "group"));
-    lines.for_each(|line| push(&mut text, line.kind, line.value));
+    sdp.session.iter().filter(|line| "vostca".contains(line.kind)).for_each(|l| tell(&mut text, l));
     push(&mut text, 'a', &format!("group:BUNDLE {}", bundle.join(" ")));
     for (_, media) in sections() {
         let Media { kind, protocol, formats, .. } = media;
         // A section that shared the port of one that we reject needs one of its own.
         push(&mut text, 'm', &format!("{kind} 9 {protocol} {}", formats.join(" ")));
-        let dropped = ["candidate", "end-of-candidates", "bundle-only"];
-        let lines = media.lines.iter().filter(|line| "ca".contains(line.kind));
-        let lines =
-            lines.filter(|line| line.attribute().is_none_or(|(name, _)| !dropped.contains(&name)));
-        lines.for_each(|line| push(&mut text, line.kind, line.value));
+        media.lines.iter().filter(|line| "ca".contains(line.kind)).for_each(|l| tell(&mut text, l));
         if mid(media) == bundle.first().copied() {
             candidates.iter().for_each(|value| push(&mut text, 'a', &format!("candidate:{value}")));
         }
     }
     text
+}
+
+fn tell(text: &mut String, line: &Line) {
+    match line.kind {
+        'a' => told(line.value).into_iter().for_each(|value| push(text, 'a', &value)),
+        kind => push(text, kind, line.value),
+    }
 }
 
 /// What the answer says to a section that webrtcbin did not see (RFC 3264, 6).

@@ -45,8 +45,8 @@ fn good() -> String {
 #[test]
 fn the_best_h264_and_the_feedback_extension_are_chosen() {
     let checked = Checked::of(&good()).unwrap();
-    let profile = Some("42e01f".to_owned());
-    assert_eq!(checked.video, Video { payload_type: 108, profile, transport_cc: Some(4) });
+    let format = Format::H264 { profile: Some("42e01f".to_owned()) };
+    assert_eq!(checked.video, Video { payload_type: 108, format, transport_cc: Some(4) });
     assert_eq!(checked.channels, Channels::Offered);
     let without = good().replace(EXTENSIONS, "").replace(&data(1), "").replace("0 1\r", "0\r");
     let checked = Checked::of(&without).unwrap();
@@ -59,6 +59,20 @@ fn plain_baseline_serves_where_there_is_no_constrained() {
     assert_eq!(payload_type(&good().replace("42e01f", "640c1f")), Ok(102));
     let no_profile = good().replace(";profile-level-id=42001f", "").replace("42e01f", "640c1f");
     assert_eq!(payload_type(&no_profile), Ok(102));
+}
+
+fn without_vp8() -> String {
+    good().replace("VP8", "VP9")
+}
+
+#[test]
+fn who_has_no_h264_gets_vp8() {
+    let video = |text: &str| Checked::of(text).map(|checked| checked.video);
+    let vp8 = Video { payload_type: 96, format: Format::Vp8, transport_cc: Some(4) };
+    for (from, to) in [("H264", "H265"), ("packetization-mode=1", "x"), ("=42", "=64")] {
+        assert_eq!(video(&good().replace(from, to)), Ok(vp8.clone()), "{to} for {from}");
+    }
+    assert_ne!(video(&good()), Ok(vp8));
 }
 
 #[test]
@@ -85,12 +99,15 @@ fn each_bad_offer_is_refused_for_what_it_is() {
         (good().replace("m=video 9", "m=video 0"), E::NoVideo),
         (good().replace("recvonly", "sendonly"), E::NotReceiving),
         (good().replace("recvonly", "inactive"), E::NotReceiving),
-        (good().replace("H264", "H265"), E::NoH264),
-        (good().replace("packetization-mode=1", "packetization-mode=0"), E::NoH264),
-        (good().replace("=42", "=64"), E::NoH264),
-        (good().replace("=42", "=é2"), E::NoH264),
+        (without_vp8().replace("H264", "H265"), E::NoCodec),
+        (without_vp8().replace("packetization-mode=1", "packetization-mode=0"), E::NoCodec),
+        (without_vp8().replace("=42", "=64"), E::NoCodec),
+        (without_vp8().replace("=42", "=é2"), E::NoCodec),
         (good().replace("BUNDLE 0 1", "BUNDLE 1"), no_bundle),
-        (good().replace(" 108", " 0").replace(":108 ", ":0 ").replace("=42001f", "=64"), E::NoH264),
+        (
+            without_vp8().replace(" 108", " 0").replace(":108 ", ":0 ").replace("=42001f", "=64"),
+            E::NoCodec,
+        ),
     ];
     for (text, expected) in table {
         let error = Checked::of(&text).unwrap_err();
@@ -140,6 +157,15 @@ fn keys_and_bandwidths_are_kept_from_webrtcbin() {
     let keyed = good().replace("t=0 0\r\n", "t=0 0\r\nb=AS:30\r\nk=clear:x\r\n");
     let keyed = keyed.replace("a=mid:0\r\n", "a=mid:0\r\nk=prompt\r\n");
     assert_eq!(Checked::of(&keyed).unwrap(), Checked::of(&good()).unwrap());
+}
+
+#[test]
+fn names_that_somebody_made_up_are_kept_from_webrtcbin() {
+    let noise = "a=made-up\r\na=rtcp-fb:108 made-up\r\na=ssrc:1 made:up\r\n";
+    let noisy = format!("{}{noise}", good().replace("t=0 0\r\n", &format!("t=0 0\r\n{noise}")));
+    let noisy = noisy.replace("a=recvonly\r\n", &format!("a=recvonly\r\n{noise}"));
+    let noisy = noisy.replace("=42e01f", "=42e01f;made-up=1");
+    assert_eq!(Checked::of(&noisy).unwrap().sdp, Checked::of(&good()).unwrap().sdp);
 }
 
 #[test]

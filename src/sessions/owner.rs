@@ -1,76 +1,103 @@
 //! The one task that owns the session table and every viewer.
 
+mod adapt;
+mod talk;
+
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use gstreamer_webrtc::WebRTCPeerConnectionState as Peer;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use crate::camera::Camera;
+use crate::camera::{self, Camera};
 use crate::clock::Clock;
 use crate::config;
 use crate::errors::chain;
 use crate::recognition::Prediction;
 
+use super::adaptation::Adaptation;
 use super::channel::Label;
-use super::connection::{Action, Event as Life};
-use super::keepalive::{Keepalive, PING, PONG};
-use super::link::{Link, Sent};
-use super::messages::{self, Command};
+use super::congestion::Congestion;
+use super::connection::{Action, Event as Life, Loss};
+use super::figures::Figures;
+use super::link::Link;
+use super::live::{Live, Reply};
+use super::meter::{Counted, Meter};
 use super::offer::Checked;
-use super::post::{EVENTS_PER_CONNECTION, Event, Payload, Post};
+use super::post::{EVENTS_PER_CONNECTION, Event, Post};
+use super::report;
 use super::seldom::Seldom;
+use super::signals::Calls;
 use super::table::{CONNECTIONS_PER_PLACE, Table, Todo, Wish};
-use super::transcript::Start;
+use super::trickle::{Fragment, Intake, TrickleError};
 use super::viewer::{self, Plan, Viewer};
 use super::work::{self, Done};
-use super::{Answer, ConnectionId, NotFound, OfferError, SessionId, Status, ViewerError};
+use super::{Answer, ConnectionId, NotFound, OfferError, SessionId, Settings, Status, ViewerError};
 
-/// How often deadlines and keepalives are looked at.
-const TICK: Duration = Duration::from_millis(250);
+/// How often deadlines, keepalives and networks are looked at: congestion that is
+/// seen 100 ms later freezes the picture as much longer.
+const TICK: Duration = Duration::from_millis(100);
+
+/// How often figures are made for the status.
+const FIGURES: Duration = Duration::from_secs(1);
 
 /// Loading plugins and making a certificate takes 300 ms, on a busy machine seconds.
 const WARM_LIMIT: Duration = Duration::from_secs(10);
 
 /// What the handle asks of the owner.
 pub(super) enum Request {
-    Offer { offer: Box<Checked>, wish: Wish, reply: Reply },
-    Close { id: SessionId, login: Option<String>, reply: oneshot::Sender<Result<(), NotFound>> },
+    Offer {
+        offer: Box<Checked>,
+        wish: Wish,
+        reply: Reply,
+    },
+    Close {
+        id: SessionId,
+        login: Option<String>,
+        reply: oneshot::Sender<Result<(), NotFound>>,
+    },
     CloseLogins(Vec<String>),
+    Newest {
+        id: SessionId,
+        login: Option<String>,
+        reply: oneshot::Sender<Result<ConnectionId, NotFound>>,
+    },
+    Trickle {
+        connection: ConnectionId,
+        login: Option<String>,
+        fragment: Fragment,
+        reply: oneshot::Sender<Result<(), TrickleError>>,
+    },
     Stop,
 }
 
-type Reply = oneshot::Sender<Result<Answer, OfferError>>;
-
-/// What belongs to a connection and is not in the table.
-struct Live {
-    session: SessionId,
-    camera: usize,
-    post: Post,
-    reply: Option<Reply>,
-    /// The answer, or why there is none, until it is sent.
-    answer: Option<Result<String, ViewerError>>,
-    viewer: Option<Viewer>,
-    link: Link,
-    keepalive: Option<Keepalive>,
-}
+use adapt::Rates;
 
 /// See the module's words.
 pub(super) struct Owner {
     cameras: Vec<Camera>,
     settings: config::Sessions,
     ice: config::Ice,
+    encoder: config::Encoder,
+    /// What of the former is changed while the program runs.
+    followed: watch::Receiver<config::Encoder>,
     clock: Clock,
     started: Instant,
     table: Table,
     live: HashMap<ConnectionId, Live>,
+    /// What each camera's encoders aim at.
+    rates: Vec<Rates>,
     /// Characters that the first camera has committed.
     committed: u64,
     events: mpsc::Sender<(ConnectionId, Event)>,
+    /// When figures were last made.
+    figured: Duration,
     complaints: Seldom,
     work: JoinSet<Done>,
+    /// Pipelines that did not stop in time.
+    parked: JoinSet<Result<(), tokio::task::JoinError>>,
     status: Status,
     published: watch::Sender<Status>,
     ticked: watch::Sender<Option<gstreamer::ClockTime>>,
@@ -79,25 +106,31 @@ pub(super) struct Owner {
 impl Owner {
     pub fn new(
         cameras: Vec<Camera>,
-        settings: config::Sessions,
-        ice: config::Ice,
+        settings: Settings,
+        followed: watch::Receiver<config::Encoder>,
         clock: Clock,
     ) -> (Self, mpsc::Receiver<(ConnectionId, Event)>) {
+        let Settings { limits: settings, ice, encoder } = settings;
         let connections = settings.max_viewers * CONNECTIONS_PER_PLACE;
         let (events, posted) = mpsc::channel(connections * EVENTS_PER_CONNECTION);
         let status = Status { max_viewers: settings.max_viewers, ..Status::default() };
         let owner = Self {
             table: Table::new(settings.max_viewers, settings.negotiation_timeout),
+            rates: cameras.iter().map(|_| Rates::new(&encoder)).collect(),
             cameras,
             settings,
             ice,
+            encoder,
+            followed,
             clock,
             started: Instant::now(),
             live: HashMap::new(),
             committed: 0,
             events,
+            figured: Duration::ZERO,
             complaints: Seldom::default(),
             work: JoinSet::new(),
+            parked: JoinSet::new(),
             published: watch::Sender::new(status.clone()),
             ticked: watch::Sender::new(None),
             status,
@@ -138,6 +171,7 @@ impl Owner {
                 },
                 Some((from, event)) = posted.recv() => self.on_event(from, event),
                 Some(done) = self.work.join_next() => self.on_done(done),
+                Some(_) = self.parked.join_next() => log::info!("a parked pipeline has stopped"),
                 prediction = predictions.recv(), if predicting => match prediction {
                     Ok(prediction) => self.on_prediction(&prediction),
                     Err(broadcast::error::RecvError::Lagged(missed)) => {
@@ -154,7 +188,7 @@ impl Owner {
 
     async fn end(mut self) {
         let now = self.now();
-        let todo = self.table.on_all(Life::Close, now);
+        let todo = self.table.close_all(now);
         self.act(todo);
         while let Some(done) = self.work.join_next().await {
             self.on_done(done);
@@ -188,6 +222,15 @@ impl Owner {
                 let todo = closed.collect();
                 self.act(todo);
             }
+            Request::Newest { id, login, reply } => {
+                let _ = reply.send(self.table.newest(id, login.as_deref()));
+            }
+            Request::Trickle { connection, login, fragment, reply } => {
+                let owned = self.table.owns(connection, login.as_deref());
+                let live = self.live.get_mut(&connection).filter(|_| owned);
+                let taken = live.ok_or(NotFound.into()).and_then(|live| live.trickle(fragment));
+                let _ = reply.send(taken);
+            }
             Request::Stop => {}
         }
     }
@@ -195,6 +238,10 @@ impl Owner {
     fn admit(&mut self, offer: &Checked, wish: Wish) -> Result<(ConnectionId, Live), OfferError> {
         // A page that gave up waiting offers again at once, and its place must be free by then.
         self.give_up_unheard();
+        let camera = &self.cameras[self.table.camera_of(&wish)];
+        if *camera.status().borrow() == camera::Status::Stopped {
+            return Err(OfferError::Stopped { camera: camera.name().to_owned() });
+        }
         let no_ids = |_| OfferError::Unavailable("the kernel gives no random bytes");
         let fresh = SessionId::random().map_err(no_ids)?;
         let connection = ConnectionId::random().map_err(no_ids)?;
@@ -207,11 +254,22 @@ impl Owner {
             session: admitted.session,
             camera: admitted.camera,
             post: Post::new(connection, self.events.clone()),
+            congestion: Congestion::new(Meter::new(self.started), self.encoder.bitrate_kbps),
             reply: None,
             answer: None,
             viewer: None,
+            intake: Intake::of(offer),
+            early: Vec::new(),
             link: Link::new(offer.channels, self.settings.buffer_limit_bytes),
             keepalive: None,
+            liveness: None,
+            adaptation: Adaptation::new(self.now()),
+            cause: None,
+            shown: None,
+            told: Counted::default(),
+            figures: Figures::default(),
+            frames: None,
+            asked: false,
         };
         Ok((connection, live))
     }
@@ -220,10 +278,10 @@ impl Owner {
         let Some(live) = self.live.get(&connection) else { return };
         let plan = Plan {
             offer,
-            rendition: self.cameras[live.camera].rendition().clone(),
+            renditions: self.cameras[live.camera].renditions().clone(),
             ice: self.ice.clone(),
             clock: self.clock.clone(),
-            post: live.post.clone(),
+            calls: Calls { post: live.post.clone(), congestion: live.congestion.clone() },
             timeout: self.settings.negotiation_timeout,
         };
         self.work.spawn(work::built(connection, move || Viewer::answer(plan).map(Box::new)));
@@ -235,6 +293,7 @@ impl Owner {
             Ok(Done::Built(id, Ok(built))) => {
                 let (viewer, answer) = *built;
                 if let Some(live) = self.live.get_mut(&id) {
+                    viewer.try_candidates(std::mem::take(&mut live.early));
                     live.viewer = Some(viewer);
                     live.answer = Some(Ok(answer));
                 }
@@ -247,8 +306,8 @@ impl Owner {
                 self.table.on(id, Life::NotAnswered, now)
             }
             Ok(Done::TornDown(id)) => self.table.on(id, Life::Gone, now),
-            Ok(Done::Stuck(id)) => {
-                self.status.teardowns_stuck += 1;
+            Ok(Done::Stuck(id, pipeline)) => {
+                self.park(pipeline);
                 self.table.on(id, Life::Gone, now)
             }
             Err(error) => {
@@ -266,30 +325,42 @@ impl Owner {
         live.post.taken(&event);
         let happened = match event {
             Event::Peer(Peer::Connected) => Some(Life::Up),
-            Event::Peer(Peer::Failed | Peer::Closed) => Some(Life::Lost),
+            Event::Peer(Peer::Failed) => Some(Life::Lost(Loss::IceFailed)),
+            Event::Peer(Peer::Closed) => Some(Life::Lost(Loss::ClosedByPeer)),
             // "Disconnected" may come back; what stays silent is found by silence.
             Event::Peer(_) => None,
-            Event::PipelineFailed(reason) => {
-                // A page that closes makes sctpenc give up: no event for an operator.
-                log::debug!("viewer {from}: {reason}");
-                Some(Life::Lost)
+            Event::PipelineFailed { element, reason } => {
+                log::debug!("viewer {from}: {element}: {reason}");
+                // A page that closes makes sctpenc give up.
+                let closed = element.starts_with("sctp") || element.starts_with("dtls");
+                Some(Life::Lost(if closed { Loss::ClosedByPeer } else { Loss::Pipeline }))
             }
-            Event::TooManyChannels => Some(Life::Lost),
+            Event::TooManyChannels => Some(Life::Lost(Loss::Flooded)),
+            Event::Stats(stats) => {
+                live.reported(&stats);
+                None
+            }
             Event::Opened(label, channel) => {
                 live.link.opened(label, channel, now);
-                if label == Label::Commands { self.greet(from) } else { None }
+                if label == Label::Frames {
+                    live.frames = Some(self.cameras[live.camera].gallery().small());
+                }
+                if label == Label::Commands { self.greet(from).map(Life::Lost) } else { None }
             }
             Event::Drained(Label::Predictions) => {
                 live.link.drain(now);
                 None
             }
-            Event::Drained(Label::Commands) => None,
+            Event::Drained(Label::Commands | Label::Frames) => None,
             Event::Closed(label) => {
-                live.link.closed(label, now);
+                live.closed(label, now);
                 None
             }
-            Event::Message(Label::Commands, payload) => self.on_command(from, payload),
-            Event::Message(Label::Predictions, _) => None,
+            Event::Message(label, payload) => {
+                live.heard(now);
+                let commands = label == Label::Commands;
+                commands.then(|| self.on_command(from, payload)).flatten().map(Life::Lost)
+            }
         };
         if let Some(happened) = happened {
             let todo = self.table.on(from, happened, now);
@@ -297,56 +368,10 @@ impl Owner {
         }
     }
 
-    fn greet(&mut self, connection: ConnectionId) -> Option<Life> {
-        let now = self.now();
-        let live = self.live.get_mut(&connection)?;
-        let camera = self.cameras[live.camera].name();
-        let interval = self.settings.keepalive;
-        live.keepalive = Some(Keepalive::new(interval, now));
-        let hello = messages::hello(live.session, connection, camera, interval);
-        overrun(live.link.say(Payload::Text(hello), now))
-    }
-
-    fn on_command(&mut self, connection: ConnectionId, payload: Payload) -> Option<Life> {
-        let now = self.now();
-        let live = self.live.get_mut(&connection)?;
-        let text = match payload {
-            Payload::Binary(bytes) if bytes == PONG => {
-                let answered = live.keepalive.as_mut()?.answer();
-                self.status.keepalives_answered += u64::from(answered);
-                return None;
-            }
-            Payload::Binary(_) => return None,
-            Payload::Text(text) => text,
-        };
-        match Command::parse(&text)? {
-            Command::Echo => overrun(live.link.say(Payload::Text(text), now)),
-            Command::ClearTranscript => {
-                let (_, session) = self.table.session_of(connection)?;
-                session.transcript = Start::after(self.committed);
-                None
-            }
-        }
-    }
-
-    /// Predictions are those of the first camera.
-    fn on_prediction(&mut self, prediction: &Prediction) {
-        let now = self.now();
-        self.committed = prediction.committed_total;
-        for (id, live) in self.live.iter_mut().filter(|(_, live)| live.camera == 0) {
-            let (true, Some(viewer)) = (self.table.connected(*id), &live.viewer) else { continue };
-            let Some((_, session)) = self.table.session_of(*id) else { continue };
-            let transcript = session.transcript.of(&prediction.transcript, self.committed);
-            let stamp = viewer.stamp(prediction.captured_at);
-            live.link.predict(messages::prediction(prediction, stamp, transcript), now);
-        }
-    }
-
     /// Ends the connections whose peer no longer waits for the answer.
     fn give_up_unheard(&mut self) {
-        let unheard = |live: &Live| live.reply.as_ref().is_some_and(oneshot::Sender::is_closed);
         let gone: Vec<ConnectionId> =
-            self.live.iter().filter(|(_, live)| unheard(live)).map(|(id, _)| *id).collect();
+            self.live.iter().filter(|(_, live)| live.is_unheard()).map(|(id, _)| *id).collect();
         let now = self.now();
         let todo = gone.into_iter().flat_map(|id| self.table.on(id, Life::Close, now)).collect();
         self.act(todo);
@@ -356,19 +381,21 @@ impl Owner {
         self.ticked.send_replace(Some(self.clock.running_time()));
         self.give_up_unheard();
         let now = self.now();
-        let mut todo = self.table.on_all(Life::Tick, now);
+        let mut todo = self.table.tick(now);
         for (id, live) in &mut self.live {
-            if live.post.flooded() {
-                todo.extend(self.table.on(*id, Life::Lost, now));
-            }
-            if live.keepalive.as_mut().is_some_and(|keepalive| keepalive.due(now)) {
-                let sent = live.link.say(Payload::Binary(PING.to_vec()), now);
-                if let Some(lost) = overrun(sent) {
-                    todo.extend(self.table.on(*id, lost, now));
-                }
+            live.send_frame(now);
+            if let Some(loss) = live.tick(now) {
+                todo.extend(self.table.on(*id, Life::Lost(loss), now));
             }
         }
         self.act(todo);
+        self.follow();
+        self.adapt(now);
+        if now.saturating_sub(self.figured) >= FIGURES {
+            self.figured = now;
+            self.live.values_mut().for_each(|live| live.measure(now));
+            self.status.sessions = report::sessions(&self.table, &self.live, &self.cameras, now);
+        }
     }
 
     fn act(&mut self, todo: Todo) {
@@ -377,11 +404,11 @@ impl Owner {
             match action {
                 Action::Reply => todo.extend(self.reply(id)),
                 Action::Show => {
-                    if let Some(viewer) = self.live.get_mut(&id).and_then(|l| l.viewer.as_mut()) {
-                        viewer.show();
-                    }
+                    let now = self.now();
+                    self.status.connected += 1;
+                    self.live.get_mut(&id).into_iter().for_each(|live| live.show(now));
                 }
-                Action::TearDown => self.tear_down(id),
+                Action::TearDown(loss) => self.tear_down(id, loss),
                 Action::Forget => self.forget(id),
             }
         }
@@ -421,13 +448,26 @@ impl Owner {
         }
     }
 
-    fn tear_down(&mut self, id: ConnectionId) {
+    fn tear_down(&mut self, id: ConnectionId, loss: Option<Loss>) {
         let now = self.now();
         let Some(live) = self.live.get_mut(&id) else { return };
-        live.link.end(now);
-        live.keepalive = None;
-        let viewer = live.viewer.take();
+        if let Some(loss) = loss {
+            log::debug!("viewer {id}: {loss:?}");
+            *self.status.lost.entry(loss).or_default() += 1;
+        }
+        let viewer = live.end(now);
         self.work.spawn(work::torn_down(id, viewer));
+    }
+
+    /// Leaves a pipeline that does not stop to itself: its connection's place is free.
+    fn park(&mut self, pipeline: JoinHandle<()>) {
+        self.status.teardowns_stuck += 1;
+        self.parked.spawn(pipeline);
+        let now = self.now();
+        if let Some(suppressed) = self.complaints.tell(now) {
+            let limit = work::TEARDOWN_LIMIT;
+            log::error!(suppressed; "a viewer's pipeline did not stop within {limit:?}; it is parked");
+        }
     }
 
     fn forget(&mut self, id: ConnectionId) {
@@ -439,14 +479,13 @@ impl Owner {
     fn publish(&mut self) {
         self.status.viewers = self.table.taken();
         self.status.connections = self.table.connections();
+        self.status.kept = self.table.kept();
+        self.status.parked = self.parked.len();
+        self.status.expired = self.table.expired();
         self.published.send_if_modified(|published| {
             let changed = *published != self.status;
             published.clone_from(&self.status);
             changed
         });
     }
-}
-
-fn overrun(sent: Sent) -> Option<Life> {
-    (sent == Sent::Overrun).then_some(Life::Lost)
 }

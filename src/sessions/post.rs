@@ -32,8 +32,8 @@ pub(super) const EVENTS_PER_CONNECTION: usize = MESSAGE_LIMIT + STATE_LIMIT;
 pub(super) enum Event {
     /// ICE and DTLS together changed their state.
     Peer(gst_webrtc::WebRTCPeerConnectionState),
-    /// An element gave up: its message on the bus.
-    PipelineFailed(String),
+    /// An element gave up: its name, and its message on the bus.
+    PipelineFailed { element: String, reason: String },
     /// The peer opens more channels than a page needs.
     TooManyChannels,
     /// The peer's channel is there and open.
@@ -42,6 +42,8 @@ pub(super) enum Event {
     Drained(Label),
     /// The channel is closed and stays so.
     Closed(Label),
+    /// webrtcbin's figures.
+    Stats(gstreamer::Structure),
     /// The peer said something.
     Message(Label, Payload),
 }

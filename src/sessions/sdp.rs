@@ -68,7 +68,8 @@ impl<'a> Sdp<'a> {
 }
 
 impl<'a> Line<'a> {
-    fn parse(raw: &'a str) -> Option<Self> {
+    /// Reads one line without its end.
+    pub fn parse(raw: &'a str) -> Option<Self> {
         let (kind, value) = raw.split_once('=')?;
         let mut letters = kind.chars();
         let kind = letters.next().filter(char::is_ascii_lowercase)?;

@@ -1,31 +1,39 @@
 //! What a viewer's elements call, and what is posted of it.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
-
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 use gstreamer_webrtc as gst_webrtc;
 
-use crate::camera::Rendition;
+use crate::camera::KeyUnits;
 
 use super::channel::{Label, Newcomer, Opened};
+use super::congestion::Congestion;
+use super::meter::Meter;
 use super::post::{Event, Payload, Post};
-use super::repeats::Repeats;
+
+/// Where a viewer's elements say it.
+pub(super) struct Calls {
+    pub post: Post,
+    pub congestion: Congestion,
+}
 
 /// Connects everything that a viewer's pipeline may say. Call in NULL.
 pub(super) fn connect(
     pipeline: &gst::Pipeline,
     appsrc: &gst_app::AppSrc,
     webrtc: &gst::Element,
-    post: &Post,
-    rendition: &Rendition,
+    key_units: KeyUnits,
+    calls: &Calls,
 ) {
+    let Calls { post, congestion } = calls;
+    let meter = &congestion.meter;
     post_errors(pipeline, post.clone());
-    forward_key_unit_wishes(appsrc, rendition.clone());
-    webrtc.connect("request-aux-sender", false, |_| Some(limiter().to_value()));
+    forward_key_unit_wishes(appsrc, key_units, meter.clone());
+    let sender = congestion.clone();
+    webrtc.connect("request-aux-sender", false, move |_| Some(sender.sender().to_value()));
+    hear_rtcp(webrtc, meter.clone());
     let peer = post.clone();
     webrtc.connect_notify(Some("connection-state"), move |webrtc, _| {
         peer.send(Event::Peer(webrtc.property("connection-state")));
@@ -46,7 +54,9 @@ fn post_errors(pipeline: &gst::Pipeline, post: Post) {
     let Some(bus) = pipeline.bus() else { return };
     bus.set_sync_handler(move |_, message| {
         if let gst::MessageView::Error(error) = message.view() {
-            post.send(Event::PipelineFailed(error.error().to_string()));
+            let element = message.src().map(|source| source.name().to_string());
+            let (element, reason) = (element.unwrap_or_default(), error.error().to_string());
+            post.send(Event::PipelineFailed { element, reason });
         }
         // Nobody reads this bus; what is not dropped would pile up in it.
         gst::BusSyncReply::Drop
@@ -55,48 +65,31 @@ fn post_errors(pipeline: &gst::Pipeline, post: Post) {
 
 /// The peer's picture loss reaches appsrc as an event; the camera's encoder is
 /// in another pipeline.
-fn forward_key_unit_wishes(appsrc: &gst_app::AppSrc, rendition: Rendition) {
+fn forward_key_unit_wishes(appsrc: &gst_app::AppSrc, key_units: KeyUnits, meter: Meter) {
     let Some(pad) = appsrc.static_pad("src") else { return };
     pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
         if let Some(gst::PadProbeData::Event(event)) = &info.data
             && gst_video::UpstreamForceKeyUnitEvent::parse(event).is_ok()
         {
-            rendition.request_key_unit();
-            return gst::PadProbeReturn::Drop;
+            meter.wished();
+            key_units.request();
+            return gst::PadProbeReturn::Handled;
         }
         gst::PadProbeReturn::Ok
     });
 }
 
-/// An element behind webrtcbin's retransmission that limits its repeats.
-fn limiter() -> Option<gst::Element> {
-    let identity = gst::ElementFactory::make("identity").build().ok()?;
-    let pad = identity.static_pad("sink")?;
-    let started = Instant::now();
-    // The two threads that meet here, RTP and RTCP, hold it for a table look-up.
-    let repeats = Mutex::new(Repeats::default());
-    let which = gst::PadProbeType::BUFFER
-        | gst::PadProbeType::BUFFER_LIST
-        | gst::PadProbeType::EVENT_UPSTREAM;
-    pad.add_probe(which, move |_, info| {
-        let mut repeats = repeats.lock().unwrap_or_else(PoisonError::into_inner);
-        match &info.data {
-            Some(gst::PadProbeData::Buffer(buffer)) => repeats.sent(buffer.size() as u64),
-            Some(gst::PadProbeData::BufferList(list)) => {
-                repeats.sent(list.calculate_size() as u64);
-            }
-            Some(gst::PadProbeData::Event(event)) => {
-                let wish = event.structure().filter(|s| s.name() == "GstRTPRetransmissionRequest");
-                let number = wish.and_then(|wish| wish.get::<u32>("seqnum").ok());
-                if number.is_some_and(|number| !repeats.allow(number as u16, started.elapsed())) {
-                    return gst::PadProbeReturn::Drop;
-                }
-            }
-            _ => {}
-        }
-        gst::PadProbeReturn::Ok
+/// Every receiver report is a sign of life (RFC 3550, 6.4.2).
+fn hear_rtcp(webrtc: &gst::Element, meter: Meter) {
+    let rtpbin = webrtc.downcast_ref::<gst::Bin>().and_then(|bin| bin.by_name("rtpbin"));
+    let Some(rtpbin) = rtpbin else {
+        log::warn!("webrtcbin has no rtpbin: silent viewers are found by keepalives alone");
+        return;
+    };
+    rtpbin.connect("on-ssrc-active", false, move |_| {
+        meter.heard();
+        None
     });
-    Some(identity)
 }
 
 fn connect_channel(label: Label, channel: gst_webrtc::WebRTCDataChannel, post: &Post) {

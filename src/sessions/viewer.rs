@@ -14,14 +14,15 @@ use gstreamer_sdp as gst_sdp;
 use gstreamer_webrtc as gst_webrtc;
 use thiserror::Error;
 
-use crate::camera::{Attachment, Rendition};
+use crate::camera::{Feed, NoForm, Renditions};
 use crate::clock::Clock;
 use crate::config;
 
-use super::offer::{Checked, Video};
-use super::post::Post;
+use super::offer::{Checked, Format, Video};
+use super::post::{Event, Post};
+use super::signals::{self, Calls};
 use super::stamp::StampOffset;
-use super::{ice, signals};
+use super::{congestion, ice};
 
 /// Packets of this size pass every tunnel that WebRTC meets.
 const PACKET_BYTES: u32 = 1200;
@@ -99,6 +100,9 @@ pub enum ViewerError {
     /// A fault of this program; its thread's last words are in the log.
     #[error("making the viewer's pipeline panicked")]
     Panicked,
+    /// The camera does not have what the viewer could show.
+    #[error(transparent)]
+    NoForm(#[from] NoForm),
     /// No random bytes for SSRC and RTP time.
     #[error("the kernel gives no random bytes")]
     Random,
@@ -118,10 +122,10 @@ impl ViewerError {
 /// What a viewer's pipeline is made from.
 pub(super) struct Plan {
     pub offer: Checked,
-    pub rendition: Rendition,
+    pub renditions: Renditions,
     pub ice: config::Ice,
     pub clock: Clock,
-    pub post: Post,
+    pub calls: Calls,
     /// From now to the end of the negotiation.
     pub timeout: Duration,
 }
@@ -130,11 +134,11 @@ pub(super) struct Plan {
 #[derive(Debug)]
 pub(super) struct Viewer {
     pipeline: gst::Pipeline,
-    appsrc: gst_app::AppSrc,
     webrtc: gst::Element,
-    rendition: Rendition,
-    attachment: Option<Attachment>,
+    feed: Feed,
     offset: StampOffset,
+    /// Where webrtcbin looks for the peer's candidates.
+    section: u32,
 }
 
 impl Viewer {
@@ -155,13 +159,45 @@ impl Viewer {
     /// Lets pictures flow, from the next key unit on. Before ICE and DTLS are up
     /// they would only wait in the queue, and its oldest, the key unit, be lost.
     pub fn show(&mut self) {
-        if self.attachment.is_none() {
-            // The sinks came after the start of the pipeline. Without their
-            // latency RTCP cannot tell when a packet's picture was taken.
-            let pipeline = self.pipeline.clone();
-            tokio::task::spawn_blocking(move || pipeline.recalculate_latency());
-            self.attachment = Some(self.rendition.attach(&self.appsrc));
+        // The sinks came after the start of the pipeline. Without their
+        // latency RTCP cannot tell when a packet's picture was taken.
+        let pipeline = self.pipeline.clone();
+        tokio::task::spawn_blocking(move || pipeline.recalculate_latency());
+        self.feed.resume();
+    }
+
+    /// Its pictures: which it is shown, and whether.
+    pub fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
+    /// Asks webrtcbin for its figures; they are posted. On a blocking thread, because
+    /// a webrtcbin that is busy lets nobody ask.
+    pub fn ask_stats(&self, post: Post) {
+        let webrtc = self.webrtc.clone();
+        tokio::task::spawn_blocking(move || {
+            let promise = gst::Promise::with_change_func(move |reply| {
+                let stats = reply.ok().flatten().map(ToOwned::to_owned);
+                post.send(Event::Stats(stats.unwrap_or_else(|| gst::Structure::new_empty("none"))));
+            });
+            webrtc.emit_by_name::<()>("get-stats", &[&None::<gst::Pad>, &promise]);
+        });
+    }
+
+    /// Tries further candidates of the peer, values of `a=candidate` lines. On a
+    /// blocking thread: webrtcbin takes the signal under the lock that its own
+    /// steps hold.
+    pub fn try_candidates(&self, candidates: Vec<String>) {
+        if candidates.is_empty() {
+            return;
         }
+        let (webrtc, section) = (self.webrtc.clone(), self.section);
+        tokio::task::spawn_blocking(move || {
+            for value in candidates {
+                let line = format!("candidate:{value}");
+                webrtc.emit_by_name::<()>("add-ice-candidate", &[&section, &line]);
+            }
+        });
     }
 
     /// RTP timestamp in this viewer's stream of a picture captured then.
@@ -187,14 +223,15 @@ impl Viewer {
             make.property("bundle-policy", gst_webrtc::WebRTCBundlePolicy::MaxBundle)
         })?;
         ice::configure(&webrtc, &plan.ice)?;
-        signals::connect(&pipeline, &appsrc, &webrtc, &plan.post, &plan.rendition);
+        let feed = plan.renditions.feed(video.format.form(), &appsrc)?;
+        signals::connect(&pipeline, &appsrc, &webrtc, feed.key_units(), &plan.calls);
         pipeline
             .add_many([appsrc.upcast_ref(), &payloader, &webrtc])
             .and_then(|()| appsrc.link(&payloader))
             .map_err(ViewerError::Link)?;
         connect_video(&payloader, &webrtc, video, ssrc)?;
-        let rendition = plan.rendition.clone();
-        let viewer = Self { pipeline, appsrc, webrtc, rendition, attachment: None, offset };
+        let section = plan.offer.ice.section;
+        let viewer = Self { pipeline, webrtc, feed, offset, section };
         match viewer.pipeline.set_state(gst::State::Playing) {
             Ok(_) => Ok(viewer),
             Err(error) => {
@@ -323,7 +360,7 @@ impl Viewer {
 /// A pipeline must not be dropped while it plays, also when its thread panics.
 impl Drop for Viewer {
     fn drop(&mut self) {
-        self.attachment = None;
+        self.feed.pause();
         if let Some(bus) = self.pipeline.bus() {
             bus.unset_sync_handler();
         }
@@ -335,7 +372,10 @@ impl Drop for Viewer {
 
 use gst_webrtc::WebRTCSDPType as Kind;
 
-fn describe(kind: Kind, text: &str) -> Result<gst_webrtc::WebRTCSessionDescription, ViewerError> {
+pub(super) fn describe(
+    kind: Kind,
+    text: &str,
+) -> Result<gst_webrtc::WebRTCSessionDescription, ViewerError> {
     let sdp = gst_sdp::SDPMessage::parse_buffer(text.as_bytes())
         .map_err(|error| ViewerError::Offer { reason: error.to_string() })?;
     Ok(gst_webrtc::WebRTCSessionDescription::new(kind, sdp))
@@ -350,16 +390,25 @@ fn refused(step: &'static str, reason: &str) -> ViewerError {
 }
 
 fn payloader(video: &Video, ssrc: u32, offset: StampOffset) -> Result<gst::Element, ViewerError> {
-    element("rtph264pay", |make| {
+    let common = |make: Builder| {
         make.property("pt", u32::from(video.payload_type))
             .property("ssrc", ssrc)
             .property("timestamp-offset", offset.get())
             // RTP time from running time, never counted on from buffer offsets.
             .property("perfect-rtptime", false)
             .property("mtu", PACKET_BYTES)
-            .property("config-interval", -1_i32)
-            .property_from_str("aggregate-mode", "zero-latency")
-    })
+    };
+    match video.format {
+        Format::H264 { .. } => element("rtph264pay", |make| {
+            common(make)
+                .property("config-interval", -1_i32)
+                .property_from_str("aggregate-mode", "zero-latency")
+        }),
+        // Picture ids tell a browser that a picture is missing (RFC 7741, 4.2).
+        Format::Vp8 => {
+            element("rtpvp8pay", |make| common(make).property_from_str("picture-id-mode", "15-bit"))
+        }
+    }
 }
 
 /// Joins payloader and webrtcbin, and says what the answer shall promise.
@@ -375,14 +424,16 @@ fn connect_video(
     // Without the SSRC here the answer says 0, and Chromium decodes to black.
     let mut caps = gst::Caps::builder("application/x-rtp")
         .field("media", "video")
-        .field("encoding-name", "H264")
         .field("clock-rate", 90_000_i32)
         .field("payload", i32::from(video.payload_type))
-        .field("packetization-mode", "1")
         .field("ssrc", ssrc);
-    if let Some(profile) = &video.profile {
-        caps = caps.field("profile-level-id", profile);
-    }
+    caps = match &video.format {
+        Format::H264 { profile } => {
+            let caps = caps.field("encoding-name", "H264").field("packetization-mode", "1");
+            caps.field_if_some("profile-level-id", profile.as_ref())
+        }
+        Format::Vp8 => caps.field("encoding-name", "VP8"),
+    };
     if let Some(id) = video.transport_cc {
         caps = caps.field(format!("extmap-{id}"), super::offer::TRANSPORT_CC);
     }
@@ -417,7 +468,8 @@ fn random_u32() -> Result<u32, ViewerError> {
 /// Loads what the first viewer would otherwise wait for: plugins, and the
 /// certificate that all viewers share. Some 300 ms.
 pub(super) fn warm() {
-    for name in ["webrtcbin", "dtlssrtpenc", "dtlssrtpdec", "rtph264pay", "identity"] {
+    congestion::register();
+    for name in ["webrtcbin", "dtlssrtpenc", "dtlssrtpdec", "rtph264pay", "rtpgccbwe"] {
         if let Err(error) = element(name, |make| make) {
             log::warn!("{error}");
         }

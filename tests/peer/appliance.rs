@@ -74,6 +74,13 @@ impl Appliance {
         read(request.header("Content-Type", kind).send(body).unwrap())
     }
 
+    pub fn patch(&self, path: &str, kind: &str, tag: Option<&str>, body: &str) -> Reply {
+        let request = self.agent.patch(format!("{}{path}", self.address));
+        let request = request.header("Authorization", self.bearer()).header("Content-Type", kind);
+        let request = tag.into_iter().fold(request, |request, tag| request.header("If-Match", tag));
+        read(request.send(body).unwrap())
+    }
+
     pub fn delete(&self, path: &str) -> Reply {
         let request = self.agent.delete(format!("{}{path}", self.address));
         read(request.header("Authorization", self.bearer()).call().unwrap())
@@ -87,8 +94,34 @@ impl Appliance {
         read(self.agent.options(format!("{}{path}", self.address)).call().unwrap())
     }
 
+    pub fn get(&self, path: &str) -> Reply {
+        read(self.ask(path))
+    }
+
+    /// Status and body of what is no text.
+    pub fn bytes(&self, path: &str) -> (u16, Vec<u8>) {
+        let mut response = self.ask(path);
+        let body = response.body_mut().read_to_vec().unwrap();
+        (response.status().as_u16(), body)
+    }
+
+    /// Status of an answer whose body is not read.
+    pub fn starts(&self, path: &str) -> u16 {
+        self.ask(path).status().as_u16()
+    }
+
+    fn ask(&self, path: &str) -> ureq::http::Response<ureq::Body> {
+        let request = self.agent.get(format!("{}{path}", self.address));
+        request.header("Authorization", self.bearer()).call().unwrap()
+    }
+
+    /// Address and port.
+    pub fn authority(&self) -> &str {
+        self.address.trim_start_matches("http://")
+    }
+
     /// A value of `/api/v1/status`, by its JSON pointer.
-    fn value(&self, pointer: &str) -> Value {
+    pub fn value(&self, pointer: &str) -> Value {
         let request = self.agent.get(format!("{}/api/v1/status", self.address));
         let reply = read(request.header("Authorization", self.bearer()).call().unwrap());
         reply.json().pointer(pointer).unwrap_or_else(|| panic!("{pointer}: {reply:?}")).clone()

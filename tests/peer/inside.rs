@@ -12,7 +12,7 @@ use signpost::camera::{self, Camera, Encoder, RawFrame};
 use signpost::clock::Clock;
 use signpost::config;
 use signpost::recognition::{Prediction, Timing};
-use signpost::sessions::{Offer, OfferError, Sessions, ViewerError};
+use signpost::sessions::{self, Offer, OfferError, Sessions, ViewerError};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 
@@ -60,9 +60,15 @@ fn start_with(negotiation_timeout: Duration, ice: config::Ice) -> Inside {
         framerate: 30,
         flip: config::Flip::None,
     };
+    let encoding = config::Encoder {
+        prefer: None,
+        bitrate_kbps: 500,
+        min_bitrate_kbps: 100,
+        low_rendition: true,
+    };
     let settings = camera::Settings {
         camera,
-        bitrate_kbps: 500,
+        encoding,
         encoder: Encoder::probe(None).unwrap(),
         demo_clip: None,
     };
@@ -73,8 +79,16 @@ fn start_with(negotiation_timeout: Duration, ice: config::Ice) -> Inside {
         keepalive: Duration::from_secs(5),
         negotiation_timeout,
         buffer_limit_bytes: 1 << 22,
+        offers_per_minute: 120,
     };
-    let sessions = Sessions::start(vec![started.camera], &predictions, limits, ice, clock);
+    let encoder = config::Encoder {
+        prefer: None,
+        bitrate_kbps: 500,
+        min_bitrate_kbps: 100,
+        low_rendition: true,
+    };
+    let settings = sessions::Settings { limits, ice, encoder };
+    let sessions = Sessions::start(vec![started.camera], &predictions, settings, clock);
     let (frames, camera) = (started.frames, started.owner);
     Inside { sessions, frames, predictions, stop, camera }
 }
@@ -255,6 +269,33 @@ async fn a_second_channel_of_a_name_is_not_heard() {
             // Nobody is greeted twice, and the first channel is still open.
             assert_eq!(peer.until("an echo", said)["type"], "echo");
         }
+    });
+    inside.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_opens_a_channel_for_frames_is_sent_jpegs() {
+    let inside = start(NEVER);
+    let peer = Peer::new();
+    peer.accept(&answer(&inside, peer.offer()).await.unwrap());
+    tokio::task::block_in_place(|| {
+        let opened = Seen::Opened("commands".into());
+        peer.until("commands", |seen| (seen == opened).then_some(()));
+        let channel = peer.open("frames", "frames");
+        let jpeg = |seen: Seen| match seen {
+            Seen::Binary(label, bytes) if label == "frames" => Some(bytes),
+            _ => None,
+        };
+        let frames: Vec<Vec<u8>> = (0..5).map(|_| peer.until("a frame", jpeg)).collect();
+        for frame in &frames {
+            assert!(frame.len() <= 64 * 1024);
+            assert_eq!(
+                (&frame[..2], &frame[frame.len() - 2..]),
+                (&[0xff, 0xd8][..], &[0xff, 0xd9][..])
+            );
+        }
+        assert!(frames.windows(2).all(|pair| pair[0] != pair[1]), "the picture moves");
+        channel.close();
     });
     inside.end().await;
 }

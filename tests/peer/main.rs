@@ -3,8 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod appliance;
+mod changes;
+mod figures;
 mod inside;
+mod liveview;
 mod receiver;
+mod stills;
+mod trickle;
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};

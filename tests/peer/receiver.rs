@@ -19,17 +19,31 @@ const H264: &str = "application/x-rtp,media=video,encoding-name=H264,payload=97,
 /// What the peer sees and hears.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Seen {
+    /// A packet: its length in bytes, RTP header included.
+    Packet(usize),
     /// The last packet of a picture: its RTP timestamp.
     Picture(u32),
     /// A packet of a picture that can be decoded alone.
     KeyUnit(u32),
     /// A picture out of the decoder: its mean luma.
     Decoded(u8),
+    /// The size of the one that follows.
+    Size(u32, u32),
     Opened(String),
     Closed(String),
     Text(String, String),
     Binary(String, Vec<u8>),
     State(gst_webrtc::WebRTCPeerConnectionState),
+}
+
+/// What becomes of pictures that arrive.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Sight {
+    /// They are decoded.
+    Decoded,
+    /// They are only counted, which costs little: for many peers on one machine.
+    #[allow(dead_code, reason = "who includes this file uses what he needs")]
+    Counted,
 }
 
 pub struct Peer {
@@ -42,6 +56,10 @@ pub struct Peer {
 
 impl Peer {
     pub fn new() -> Self {
+        Self::with(Sight::Decoded)
+    }
+
+    pub fn with(sight: Sight) -> Self {
         gst::init().unwrap();
         let (post, seen) = mpsc::channel();
         let pipeline = gst::Pipeline::new();
@@ -63,7 +81,7 @@ impl Peer {
             let _ = states.send(Seen::State(webrtc.property("connection-state")));
         });
         let (pads, into) = (post.clone(), pipeline.clone());
-        webrtc.connect_pad_added(move |_, pad| receive(&into, pad, &pads));
+        webrtc.connect_pad_added(move |_, pad| receive(&into, pad, &pads, sight));
         pipeline.set_state(gst::State::Ready).unwrap();
         let commands = channel(&webrtc, "commands", None, &post);
         let loose = gst::Structure::builder("options")
@@ -122,6 +140,12 @@ impl Peer {
         }
     }
 
+    /// The next thing that is seen, if it comes within `wait`.
+    #[allow(dead_code, reason = "who includes this file uses what he needs")]
+    pub fn next(&self, wait: Duration) -> Option<Seen> {
+        self.seen.recv_timeout(wait).ok()
+    }
+
     fn ask(&self, step: &str, arguments: &[&dyn ToValue]) -> Option<gst::Structure> {
         let (reply, replied) = mpsc::channel();
         let promise = gst::Promise::with_change_func(move |result| {
@@ -171,36 +195,52 @@ fn watch(channel: &WebRTCDataChannel, label: &str, post: &Sender<Seen>) {
     });
 }
 
-/// Decodes what arrives, and tells of every packet and picture.
-fn receive(pipeline: &gst::Pipeline, pad: &gst::Pad, post: &Sender<Seen>) {
+/// Tells of every packet and picture, and decodes them if asked to.
+fn receive(pipeline: &gst::Pipeline, pad: &gst::Pad, post: &Sender<Seen>, sight: Sight) {
+    let packets = post.clone();
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        if let Some(gst::PadProbeData::Buffer(buffer)) = &info.data {
+            let bytes = buffer.map_readable().unwrap();
+            let _ = packets.send(Seen::Packet(bytes.len()));
+            for seen in packet(&bytes) {
+                let _ = packets.send(seen);
+            }
+        }
+        gst::PadProbeReturn::Ok
+    });
+    let sink = match sight {
+        Sight::Decoded => decoder(post),
+        Sight::Counted => gst::ElementFactory::make("fakesink")
+            .property("sync", false)
+            .property("async", false)
+            .build()
+            .unwrap(),
+    };
+    pipeline.add(&sink).unwrap();
+    pad.link(&sink.static_pad("sink").unwrap()).unwrap();
+    sink.sync_state_with_parent().unwrap();
+}
+
+fn decoder(post: &Sender<Seen>) -> gst::Element {
     let decode = gst::parse::bin_from_description(
         "queue ! rtph264depay ! h264parse ! openh264dec ! video/x-raw,format=I420 \
          ! appsink name=pictures sync=false",
         true,
     )
     .unwrap();
-    let packets = post.clone();
-    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-        if let Some(gst::PadProbeData::Buffer(buffer)) = &info.data {
-            for seen in packet(&buffer.map_readable().unwrap()) {
-                let _ = packets.send(seen);
-            }
-        }
-        gst::PadProbeReturn::Ok
-    });
     let pictures = decode.by_name("pictures").unwrap();
     let pictures = pictures.downcast::<gstreamer_app::AppSink>().unwrap();
     let decoded = post.clone();
     let on_sample = move |sink: &gstreamer_app::AppSink| {
         let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
-        let _ = decoded.send(Seen::Decoded(mean_luma(&sample)));
+        let info = gstreamer_video::VideoInfo::from_caps(sample.caps().unwrap()).unwrap();
+        let _ = decoded.send(Seen::Size(info.width(), info.height()));
+        let _ = decoded.send(Seen::Decoded(mean_luma(&sample, &info)));
         Ok(gst::FlowSuccess::Ok)
     };
     pictures
         .set_callbacks(gstreamer_app::AppSinkCallbacks::builder().new_sample(on_sample).build());
-    pipeline.add(&decode).unwrap();
-    pad.link(&decode.static_pad("sink").unwrap()).unwrap();
-    decode.sync_state_with_parent().unwrap();
+    decode.upcast()
 }
 
 /// What one RTP packet (RFC 3550) with H.264 (RFC 6184) tells.
@@ -232,8 +272,7 @@ fn aggregated(mut units: &[u8]) -> Vec<u8> {
     kinds
 }
 
-fn mean_luma(sample: &gst::Sample) -> u8 {
-    let info = gstreamer_video::VideoInfo::from_caps(sample.caps().unwrap()).unwrap();
+fn mean_luma(sample: &gst::Sample, info: &gstreamer_video::VideoInfo) -> u8 {
     let map = sample.buffer().unwrap().map_readable().unwrap();
     let luma = &map[..info.stride()[0] as usize * info.height() as usize];
     (luma.iter().map(|value| u64::from(*value)).sum::<u64>() / luma.len() as u64) as u8

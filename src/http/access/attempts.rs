@@ -1,8 +1,10 @@
 //! How often a wrong password may be tried.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
+
+use crate::http::address::network;
 
 /// Wrong passwords that an address may try in a row without waiting.
 pub const FREE: u32 = 5;
@@ -100,20 +102,11 @@ impl Attempts {
     }
 }
 
-/// One host owns a whole IPv6 /64, so that is what counts.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-        address @ IpAddr::V4(_) => address,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::net::Ipv6Addr;
 
     use proptest::prelude::*;
 

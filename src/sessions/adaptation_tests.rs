@@ -1,0 +1,204 @@
+//! Moves between the renditions, tick by tick.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const TICK_MS: u64 = 100;
+const TARGETS: Targets = Targets { full_kbps: 2500, low_kbps: Some(400) };
+
+/// A viewer with its clock.
+struct Viewer {
+    adaptation: Adaptation,
+    now: Duration,
+}
+
+impl Viewer {
+    fn new() -> Self {
+        Self { adaptation: Adaptation::new(Duration::ZERO), now: Duration::ZERO }
+    }
+
+    fn tick(&mut self, reading: Reading) -> Vec<Change> {
+        self.now += Duration::from_millis(TICK_MS);
+        self.adaptation.on(reading, TARGETS, self.now)
+    }
+
+    /// The first change within some seconds of the same reading, and when it came.
+    fn first(&mut self, reading: Reading, seconds: u64) -> Option<(Change, Duration)> {
+        let began = self.now;
+        (0..seconds * 1000 / TICK_MS).find_map(|_| {
+            let change = self.tick(reading).first().copied();
+            change.map(|change| (change, self.now - began))
+        })
+    }
+}
+
+fn carries(kbps: u32) -> Reading {
+    Reading { estimate_kbps: Some(kbps), arrived: 25, lost: 0, wishes: 0 }
+}
+
+const fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+#[test]
+fn a_good_network_changes_nothing() {
+    assert_eq!(Viewer::new().first(carries(2100), 600), None);
+    let quiet = Reading::default();
+    assert_eq!(Viewer::new().first(quiet, 600), None, "a peer without feedback");
+}
+
+#[test]
+fn too_little_for_a_second_moves_a_viewer_down_and_a_dip_does_not() {
+    let mut viewer = Viewer::new();
+    for _ in 0..20 {
+        assert_eq!(viewer.first(carries(1900), 1), None);
+        assert_eq!(viewer.tick(carries(2100)), []);
+    }
+    let (change, after) = viewer.first(carries(1900), 5).expect("it moves");
+    assert_eq!((change, after), (Change::ToLow(Cause::Network), ms(1100)));
+    assert!(!viewer.adaptation.on_full());
+}
+
+#[test]
+fn heavy_loss_pauses_at_once_and_moves_down() {
+    let mut viewer = Viewer::new();
+    let flooded = Reading { estimate_kbps: Some(2400), arrived: 15, lost: 15, wishes: 0 };
+    assert_eq!(viewer.tick(flooded), [Change::Pause, Change::ToLow(Cause::Network)]);
+    assert_eq!(viewer.first(flooded, 1), Some((Change::Resume, ms(200))));
+    // A key unit is on its way: no second pause before it had its time.
+    assert_eq!(viewer.first(flooded, 3), Some((Change::Pause, ms(1300))));
+}
+
+#[test]
+fn five_percent_of_random_loss_changes_nothing() {
+    let mut viewer = Viewer::new();
+    let mut seed = 1_u64;
+    let mut coin = || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) % 100 < 5
+    };
+    for _ in 0..6000 {
+        let lost = (0..25).filter(|_| coin()).count() as u64;
+        let reading = Reading { arrived: 25 - lost, lost, ..carries(3000) };
+        assert_eq!(viewer.tick(reading), []);
+    }
+}
+
+#[test]
+fn without_a_low_rendition_a_viewer_stays_and_is_only_paused() {
+    let targets = Targets { low_kbps: None, ..TARGETS };
+    let mut adaptation = Adaptation::new(Duration::ZERO);
+    let poor = (1..100).flat_map(|tick| adaptation.on(carries(500), targets, ms(100 * tick)));
+    assert_eq!(poor.count(), 0);
+    let flooded = Reading { arrived: 10, lost: 30, ..carries(500) };
+    assert_eq!(adaptation.on(flooded, targets, ms(10_000)), [Change::Pause]);
+    assert!(adaptation.on_full());
+}
+
+#[test]
+fn a_fourth_wish_within_ten_seconds_is_one_too_many() {
+    let wish = Reading { wishes: 1, ..carries(9000) };
+    let mut viewer = Viewer::new();
+    for _ in 0..30 {
+        assert_eq!(viewer.tick(wish), []);
+        assert_eq!(viewer.first(carries(9000), 4), None, "one each four seconds is fine");
+    }
+    let mut changes = Vec::new();
+    (0..4).for_each(|_| changes.extend(viewer.tick(wish)));
+    assert_eq!(changes, [Change::ToLow(Cause::Requests)]);
+}
+
+#[test]
+fn going_up_is_a_trial_that_comes_back_after_longer_each_time() {
+    let mut viewer = Viewer::new();
+    viewer.first(carries(900), 5);
+    let mut waits = Vec::new();
+    for _ in 0..6 {
+        let (change, after) = viewer.first(carries(900), 100).expect("a trial");
+        assert_eq!(change, Change::ToFull);
+        waits.push((after.as_millis() as u64 + 50) / 1000);
+        assert!(viewer.adaptation.on_full());
+        assert_eq!(viewer.first(carries(900), 5), Some((Change::Probe, ms(700))));
+        let (change, after) = viewer.first(carries(900), 5).expect("its end");
+        assert_eq!((change, after), (Change::ToLow(Cause::Network), ms(400)));
+    }
+    assert_eq!(waits, [5, 10, 20, 40, 60, 60]);
+}
+
+#[test]
+fn a_trial_that_is_carried_stays_and_the_next_fall_starts_anew() {
+    let mut viewer = Viewer::new();
+    viewer.first(carries(900), 5);
+    viewer.first(carries(900), 10);
+    viewer.first(carries(900), 1);
+    viewer.first(carries(900), 1);
+    let (change, _) = viewer.first(carries(3000), 20).expect("the second trial");
+    assert_eq!(change, Change::ToFull);
+    assert_eq!(viewer.first(carries(3000), 15), Some((Change::Probe, ms(700))));
+    assert_eq!(viewer.first(carries(3000), 15), None);
+    viewer.first(carries(900), 5);
+    let (change, after) = viewer.first(carries(3000), 20).expect("a trial");
+    assert_eq!((change, after), (Change::ToFull, FIRST_TRIAL_AFTER));
+}
+
+#[test]
+fn who_falls_right_after_a_trial_waits_longer() {
+    let mut viewer = Viewer::new();
+    viewer.first(carries(900), 5);
+    viewer.first(carries(3000), 10);
+    viewer.first(carries(3000), 1);
+    assert_eq!(viewer.first(carries(3000), 3), None, "the trial is over");
+    assert!(viewer.first(carries(900), 5).is_some());
+    let (_, after) = viewer.first(carries(3000), 20).expect("a trial");
+    assert_eq!(after, FIRST_TRIAL_AFTER * 2);
+}
+
+#[test]
+fn trouble_on_the_low_rendition_puts_the_trial_off() {
+    let mut viewer = Viewer::new();
+    viewer.first(carries(900), 5);
+    assert_eq!(viewer.first(carries(900), 4), None);
+    viewer.tick(carries(300));
+    assert_eq!(viewer.first(carries(900), 4), None);
+    // A link that is down feeds nothing back.
+    assert_eq!(viewer.first(Reading::default(), 30), None);
+    assert_eq!(viewer.first(carries(900), 10).map(|(_, after)| after), Some(ms(5000)));
+}
+
+#[test]
+fn the_encoder_follows_its_best_viewer_and_the_only_one_its_worst() {
+    let full = |estimates: &[u32]| full_kbps(estimates.iter().copied(), 300, 2500);
+    assert_eq!(full(&[]), 2500);
+    assert_eq!(full(&[800, 9000]), 2500);
+    assert_eq!(full(&[800, 1000]), 850);
+    assert_eq!(full(&[100]), 300);
+    let only = |estimates: &[u32]| only_kbps(estimates.iter().copied(), 300, 2500);
+    assert_eq!((only(&[800, 9000]), only(&[])), (680, 2500));
+}
+
+proptest! {
+    #[test]
+    fn every_pause_ends_and_moves_alternate(
+        readings in prop::collection::vec(
+            (prop::option::of(100_u32..9000), 0_u64..30, 0_u64..30, 0_u64..3), 0..600,
+        ),
+    ) {
+        let mut viewer = Viewer::new();
+        let (mut full, mut paused) = (true, None);
+        for (estimate_kbps, arrived, lost, wishes) in readings {
+            for change in viewer.tick(Reading { estimate_kbps, arrived, lost, wishes }) {
+                match change {
+                    Change::Pause => prop_assert_eq!(paused.replace(viewer.now), None),
+                    Change::Resume => prop_assert!(paused.take().is_some()),
+                    Change::ToLow(_) => prop_assert!(std::mem::replace(&mut full, false)),
+                    Change::ToFull => prop_assert!(!std::mem::replace(&mut full, true)),
+                    Change::Probe => prop_assert!(full),
+                }
+            }
+            prop_assert_eq!(viewer.adaptation.on_full(), full);
+            prop_assert!(paused.is_none_or(|at| viewer.now - at <= PAUSE));
+            prop_assert!(viewer.adaptation.wishes.len() <= WISHES + 1);
+        }
+    }
+}

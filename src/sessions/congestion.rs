@@ -1,0 +1,160 @@
+//! What stands between a viewer's payloader and its network: an estimate of what
+//! the network carries, and a limit on repeats.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+
+use super::meter::Meter;
+use super::repeats::Repeats;
+
+/// The estimator's limits and its first word, in multiples of the rate that is
+/// sent: it also paces what it passes on, and with twice the rate a picture takes
+/// half a frame's time on its way, which every viewer would wait for. A narrow
+/// network is told within a second all the same (facts on congestion).
+const PACED_AT: u32 = 4;
+
+/// Lowest estimate, in bit/s.
+const LEAST_BPS: u32 = 100_000;
+
+/// Registers the elements of the crate gst-plugin-rtp. Again is no error.
+pub(super) fn register() {
+    if gst::ElementFactory::find("rtpgccbwe").is_none()
+        && let Err(error) = gstrsrtp::plugin_register_static()
+    {
+        log::warn!("viewers' networks cannot be estimated: {error}");
+    }
+}
+
+/// One viewer's network: its counts, and its estimator once there is one. A clone is
+/// of the same.
+#[derive(Clone, Debug)]
+pub(super) struct Congestion {
+    pub meter: Meter,
+    most_kbps: Arc<AtomicU32>,
+    estimator: Arc<OnceLock<gst::glib::WeakRef<gst::Element>>>,
+}
+
+impl Congestion {
+    /// `most_kbps`: what is sent at most, without repeats.
+    pub fn new(meter: Meter, most_kbps: u32) -> Self {
+        Self { meter, most_kbps: Arc::new(most_kbps.into()), estimator: Arc::default() }
+    }
+
+    /// Another rate is sent at most from now on. The estimator takes it while it plays
+    /// (gst-plugin-rtp 0.15, though it calls the property changeable up to READY).
+    pub fn limit(&self, most_kbps: u32) {
+        self.most_kbps.store(most_kbps, Ordering::Relaxed);
+        let estimator = self.estimator.get().and_then(gst::glib::WeakRef::upgrade);
+        if let Some(estimator) = estimator {
+            estimator.set_property("max-bitrate", self.most_bps());
+        }
+    }
+
+    /// The highest estimate, in bit/s.
+    fn most_bps(&self) -> u32 {
+        self.most_kbps.load(Ordering::Relaxed).saturating_mul(1000 * PACED_AT)
+    }
+
+    /// The element behind webrtcbin's retransmission. Asked for on webrtcbin's thread.
+    pub fn sender(&self) -> Option<gst::Element> {
+        let element =
+            self.estimator().or_else(|| gst::ElementFactory::make("identity").build().ok())?;
+        watch(&element.static_pad("sink")?, self.meter.clone());
+        Some(element)
+    }
+
+    /// Google's congestion control (draft-ietf-rmcat-gcc-02).
+    fn estimator(&self) -> Option<gst::Element> {
+        let most = self.most_bps();
+        let element = gst::ElementFactory::make("rtpgccbwe")
+            .property("min-bitrate", LEAST_BPS.min(most))
+            .property("max-bitrate", most)
+            .property("estimated-bitrate", most)
+            .build()
+            .ok()?;
+        self.meter.estimated(most);
+        let meter = self.meter.clone();
+        element.connect_notify(Some("estimated-bitrate"), move |element, _| {
+            meter.estimated(element.property("estimated-bitrate"));
+        });
+        // webrtcbin asks once, when it makes the stream's pad.
+        let _ = self.estimator.set(element.downgrade());
+        Some(element)
+    }
+
+    /// Makes the estimator believe in `kbps` until it learns otherwise. Writing the
+    /// estimate resets both of its controllers (gst-plugin-rtp 0.15).
+    pub fn probe(&self, kbps: u32) {
+        let estimator = self.estimator.get().and_then(gst::glib::WeakRef::upgrade);
+        if let Some(estimator) = estimator {
+            let bps = kbps.saturating_mul(1000).min(self.most_bps());
+            estimator.set_property("estimated-bitrate", bps.max(LEAST_BPS));
+        }
+    }
+}
+
+/// Counts what passes and what is fed back, and drops repeats over the limit.
+fn watch(pad: &gst::Pad, meter: Meter) {
+    // The two threads that meet here, RTP and RTCP, hold it for a table look-up.
+    let repeats = Mutex::new(Repeats::default());
+    let sent = {
+        let meter = meter.clone();
+        move |repeats: &Mutex<Repeats>, bytes: u64| {
+            repeats.lock().unwrap_or_else(PoisonError::into_inner).sent(bytes);
+            meter.sent(bytes);
+        }
+    };
+    let which = gst::PadProbeType::BUFFER
+        | gst::PadProbeType::BUFFER_LIST
+        | gst::PadProbeType::EVENT_UPSTREAM;
+    pad.add_probe(which, move |_, info| {
+        match &info.data {
+            Some(gst::PadProbeData::Buffer(buffer)) => sent(&repeats, buffer.size() as u64),
+            Some(gst::PadProbeData::BufferList(list)) => {
+                sent(&repeats, list.calculate_size() as u64);
+            }
+            Some(gst::PadProbeData::Event(event)) => {
+                let Some(structure) = event.structure() else { return gst::PadProbeReturn::Ok };
+                if structure.name() == "RTPTWCCPackets" {
+                    let (arrived, lost) = fed_back(structure);
+                    meter.fed_back(arrived, lost);
+                } else if structure.name() == "GstRTPRetransmissionRequest"
+                    && !repeats_packet(structure, &repeats, &meter)
+                {
+                    // Not dropped: GStreamer 1.22 would unref it once more, after the
+                    // bindings have, and complain on standard error for every packet.
+                    let refusal = gst::Structure::new_empty("signpost-no-repeat");
+                    let refusal = gst::event::CustomUpstream::new(refusal);
+                    info.data = Some(gst::PadProbeData::Event(refusal));
+                }
+            }
+            _ => {}
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
+/// Packets that arrived and that were lost, from rtpsession's event.
+fn fed_back(structure: &gst::StructureRef) -> (u64, u64) {
+    let Ok(packets) = structure.get::<gst::glib::ValueArray>("packets") else { return (0, 0) };
+    let packets = packets.iter().filter_map(|packet| packet.get::<gst::Structure>().ok());
+    packets.fold((0, 0), |(arrived, lost), packet| match packet.get::<bool>("lost") {
+        Ok(true) => (arrived, lost + 1),
+        _ => (arrived + 1, lost),
+    })
+}
+
+/// Whether the packet that a peer asks for is sent again.
+fn repeats_packet(request: &gst::StructureRef, repeats: &Mutex<Repeats>, meter: &Meter) -> bool {
+    let Ok(number) = request.get::<u32>("seqnum") else { return true };
+    let now = meter.now();
+    let mut repeats = repeats.lock().unwrap_or_else(PoisonError::into_inner);
+    let repeated = !meter.is_muted(now) && repeats.allow(number as u16, now);
+    if repeated {
+        meter.repeated();
+    }
+    repeated
+}

@@ -1,0 +1,194 @@
+//! What belongs to one connection and is not in the table.
+
+use std::time::Duration;
+
+use gstreamer as gst;
+use tokio::sync::oneshot;
+
+use super::adaptation::{Adaptation, Cause, Reading};
+use super::channel::Label;
+use super::congestion::Congestion;
+use super::connection::Loss;
+use super::figures::Figures;
+use super::keepalive::{Keepalive, PING};
+use super::link::{Link, Sent};
+use super::liveness::Liveness;
+use super::messages::Shown;
+use super::meter::Counted;
+use super::post::{Payload, Post};
+use super::trickle::{Fragment, Intake, TrickleError};
+use super::viewer::Viewer;
+use super::{Answer, OfferError, SessionId, ViewerError};
+use crate::camera::{Codec, Form, Stills};
+
+/// Where an offer's answer goes.
+pub(super) type Reply = oneshot::Sender<Result<Answer, OfferError>>;
+
+/// Feedback older than this says nothing of the present network.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// One connection's parts.
+pub(super) struct Live {
+    pub session: SessionId,
+    pub camera: usize,
+    pub post: Post,
+    pub congestion: Congestion,
+    pub reply: Option<Reply>,
+    /// The answer, or why there is none, until it is sent.
+    pub answer: Option<Result<String, ViewerError>>,
+    pub viewer: Option<Viewer>,
+    pub intake: Intake,
+    /// Candidates that came before the answer was out.
+    pub early: Vec<String>,
+    pub link: Link,
+    pub keepalive: Option<Keepalive>,
+    /// From the moment on when its peer is to be heard.
+    pub liveness: Option<Liveness>,
+    pub adaptation: Adaptation,
+    /// Why it is shown the low rendition, if it is.
+    pub cause: Option<Cause>,
+    /// What its page was last told of this.
+    pub shown: Option<Shown>,
+    /// What the adaptation has been told of the counts.
+    pub told: Counted,
+    pub figures: Figures,
+    /// JPEGs of what the model sees, while the peer has a channel for them.
+    pub frames: Option<Stills>,
+    /// Whether webrtcbin still owes its figures: who hangs is asked once.
+    pub asked: bool,
+}
+
+impl Live {
+    /// Lets pictures flow from now on; its peer is to be heard.
+    pub fn show(&mut self, now: Duration) {
+        self.liveness = Some(Liveness::new(now));
+        if let Some(viewer) = &mut self.viewer {
+            viewer.show();
+        }
+    }
+
+    /// Tries what a fragment adds, now or when there is a pipeline.
+    pub fn trickle(&mut self, fragment: Fragment) -> Result<(), TrickleError> {
+        let new = self.intake.take(fragment)?;
+        match &self.viewer {
+            Some(viewer) => viewer.try_candidates(new),
+            None => self.early.extend(new),
+        }
+        Ok(())
+    }
+
+    /// The peer said something.
+    pub fn heard(&mut self, now: Duration) {
+        if let Some(liveness) = &mut self.liveness {
+            liveness.heard(now);
+        }
+    }
+
+    /// Sends the keepalive that is due; says why the connection cannot go on, if so.
+    pub fn tick(&mut self, now: Duration) -> Option<Loss> {
+        if self.post.flooded() {
+            return Some(Loss::Flooded);
+        }
+        let heard = self.congestion.meter.last_heard();
+        if let Some(liveness) = &mut self.liveness {
+            liveness.heard(heard);
+            if liveness.is_lost(now) {
+                return Some(Loss::Silent);
+            }
+        }
+        let keepalive = self.keepalive.as_mut()?;
+        if keepalive.is_deaf(now) {
+            return Some(Loss::Deaf);
+        }
+        let due = keepalive.due(now);
+        let sent = due.then(|| self.link.say(Payload::Binary(PING.to_vec()), now));
+        sent.and_then(overrun)
+    }
+
+    /// What is new of its network since the last call; `None` before it is shown
+    /// pictures and after.
+    pub fn reading(&mut self, now: Duration) -> Option<Reading> {
+        self.liveness?;
+        let counted = self.congestion.meter.counted();
+        let before = std::mem::replace(&mut self.told, counted);
+        Some(Reading {
+            estimate_kbps: self.estimate_kbps(now),
+            arrived: counted.arrived - before.arrived,
+            lost: counted.lost - before.lost,
+            wishes: counted.wishes - before.wishes,
+        })
+    }
+
+    /// What its network carries, in kbit/s; `None` without fresh feedback.
+    pub fn estimate_kbps(&self, now: Duration) -> Option<u32> {
+        let meter = &self.congestion.meter;
+        let fresh = now.saturating_sub(meter.last_fed_back()) <= FRESH;
+        (fresh && meter.counted().arrived > 0).then(|| meter.estimate_kbps())
+    }
+
+    /// Whether it is shown pictures of this codec.
+    pub fn shows(&self, codec: Codec) -> bool {
+        self.form().is_some_and(|form| form.codec() == codec)
+    }
+
+    /// The rendition that it is to be shown, once it has a pipeline.
+    pub fn form(&self) -> Option<Form> {
+        self.viewer.as_ref().map(|viewer| viewer.feed().wanted())
+    }
+
+    /// Makes the figures of the last second, and asks webrtcbin for its own.
+    pub fn measure(&mut self, now: Duration) {
+        let (Some(viewer), Some(_)) = (&self.viewer, self.liveness) else { return };
+        self.figures.mark(self.congestion.meter.counted(), viewer.feed().pushed(), now);
+        if !self.asked {
+            self.asked = true;
+            viewer.ask_stats(self.post.clone());
+        }
+    }
+
+    /// webrtcbin's figures.
+    pub fn reported(&mut self, stats: &gst::StructureRef) {
+        self.asked = false;
+        self.figures.report(stats);
+    }
+
+    /// The peer closed a channel.
+    pub fn closed(&mut self, label: Label, now: Duration) {
+        self.link.closed(label, now);
+        match label {
+            Label::Commands => self.keepalive = None,
+            Label::Frames => self.frames = None,
+            Label::Predictions => {}
+        }
+    }
+
+    /// Sends the newest JPEG, if there is a new one and the last has been taken: what
+    /// comes meanwhile is passed over.
+    pub fn send_frame(&mut self, now: Duration) {
+        let Some(frames) = &mut self.frames else { return };
+        if !self.link.takes_frame() || !frames.has_changed().unwrap_or(false) {
+            return;
+        }
+        let still = frames.borrow_and_update().clone();
+        if let Some(still) = still {
+            self.link.frame(&still.jpeg, now);
+        }
+    }
+
+    /// Nothing more is sent; what is left is the pipeline.
+    pub fn end(&mut self, now: Duration) -> Option<Viewer> {
+        self.link.end(now);
+        (self.keepalive, self.liveness, self.frames) = (None, None, None);
+        self.viewer.take()
+    }
+
+    /// Whether nobody waits for the answer any more.
+    pub fn is_unheard(&self) -> bool {
+        self.reply.as_ref().is_some_and(oneshot::Sender::is_closed)
+    }
+}
+
+/// What a send on `commands` means for its connection.
+pub(super) fn overrun(sent: Sent) -> Option<Loss> {
+    (sent == Sent::Overrun).then_some(Loss::Overrun)
+}

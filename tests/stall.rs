@@ -1,0 +1,159 @@
+//! A viewer's pipeline that does not stop: it is parked, and nobody waits for it.
+//!
+//! In a process of its own: it registers an element under a name that viewers use,
+//! and that element hangs on its way down as a driver or a library might.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![allow(dead_code, reason = "other tests use more of the peer than this")]
+
+#[path = "peer/receiver.rs"]
+mod receiver;
+
+use std::sync::{Condvar, LazyLock, Mutex};
+use std::time::Duration;
+
+use gstreamer as gst;
+use gstreamer::glib;
+use gstreamer::prelude::*;
+use gstreamer::subclass::prelude::*;
+use receiver::{PATIENCE, Peer, Seen};
+use signpost::camera::{self, Camera, Encoder};
+use signpost::clock::Clock;
+use signpost::config;
+use signpost::sessions::{self, Offer, Sessions};
+use tokio::sync::{broadcast, watch};
+
+/// Whether elements hang on their way down.
+static HANGS: Mutex<bool> = Mutex::new(true);
+static RELEASED: Condvar = Condvar::new();
+
+/// A bin that passes everything on, and hangs.
+#[derive(Default)]
+struct Stuck;
+
+#[glib::object_subclass]
+impl ObjectSubclass for Stuck {
+    const NAME: &'static str = "SignpostStuck";
+    type Type = StuckBin;
+    type ParentType = gst::Bin;
+}
+
+glib::wrapper! {
+    struct StuckBin(ObjectSubclass<Stuck>) @extends gst::Bin, gst::Element, gst::Object;
+}
+
+impl ObjectImpl for Stuck {
+    fn constructed(&self) {
+        self.parent_constructed();
+        let inside = gst::ElementFactory::make("identity").build().unwrap();
+        self.obj().add(&inside).unwrap();
+        for name in ["sink", "src"] {
+            let pad = gst::GhostPad::with_target(&inside.static_pad(name).unwrap()).unwrap();
+            self.obj().add_pad(&pad).unwrap();
+        }
+    }
+
+    fn properties() -> &'static [glib::ParamSpec] {
+        static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
+            let names = ["min-bitrate", "max-bitrate", "estimated-bitrate"];
+            names.map(|name| glib::ParamSpecUInt::builder(name).build()).into()
+        });
+        &PROPERTIES
+    }
+
+    fn set_property(&self, _: usize, _: &glib::Value, _: &glib::ParamSpec) {}
+
+    fn property(&self, _: usize, _: &glib::ParamSpec) -> glib::Value {
+        0_u32.to_value()
+    }
+}
+
+impl GstObjectImpl for Stuck {}
+
+impl ElementImpl for Stuck {
+    fn change_state(
+        &self,
+        transition: gst::StateChange,
+    ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+        if transition == gst::StateChange::ReadyToNull {
+            drop(RELEASED.wait_while(HANGS.lock().unwrap(), |hangs| *hangs).unwrap());
+        }
+        self.parent_change_state(transition)
+    }
+}
+
+impl BinImpl for Stuck {}
+
+fn start(stop: watch::Receiver<()>) -> (Sessions, tokio::task::JoinHandle<()>) {
+    gst::init().unwrap();
+    // The sessions' owner registers its own only where there is none.
+    gst::Element::register(None, "rtpgccbwe", gst::Rank::NONE, StuckBin::static_type()).unwrap();
+    let clock = Clock::start();
+    let encoding = config::Encoder {
+        prefer: None,
+        bitrate_kbps: 500,
+        min_bitrate_kbps: 100,
+        low_rendition: true,
+    };
+    let settings = camera::Settings {
+        camera: config::Camera {
+            name: "door".into(),
+            source: config::Source::Test,
+            width: 320,
+            height: 240,
+            framerate: 30,
+            flip: config::Flip::None,
+        },
+        encoding: encoding.clone(),
+        encoder: Encoder::probe(None).unwrap(),
+        demo_clip: None,
+    };
+    let started = Camera::start(settings, clock.clone(), stop);
+    let limits = config::Sessions {
+        max_viewers: 2,
+        keepalive: Duration::from_secs(5),
+        negotiation_timeout: Duration::from_secs(10),
+        buffer_limit_bytes: 1 << 22,
+        offers_per_minute: 120,
+    };
+    let transport_policy = config::TransportPolicy::All;
+    let ice = config::Ice { servers: Vec::new(), transport_policy, udp_ports: None };
+    let settings = sessions::Settings { limits, ice, encoder: encoding };
+    let (predictions, _) = broadcast::channel(1);
+    (Sessions::start(vec![started.camera], &predictions, settings, clock), started.owner)
+}
+
+async fn watch_it(sessions: &Sessions) -> (Peer, String) {
+    let peer = Peer::new();
+    let offer = Offer { sdp: peer.offer(), ..Offer::default() };
+    let answer = sessions.offer(offer).await.unwrap();
+    peer.accept(&answer.sdp);
+    tokio::task::block_in_place(|| {
+        peer.until("a picture", |seen| matches!(seen, Seen::Picture(_)).then_some(()));
+    });
+    (peer, answer.session.to_string())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pipeline_that_does_not_stop_keeps_nobody_waiting_and_is_parked() {
+    let (stop, stopped) = watch::channel(());
+    let (sessions, camera) = start(stopped);
+    let mut status = sessions.status();
+    let (first, session) = watch_it(&sessions).await;
+    sessions.close(&session, None).await.unwrap();
+
+    // Its place is free at once, and the next viewer sees a picture beside it.
+    assert_eq!(status.borrow_and_update().viewers, 0);
+    let (second, _) = watch_it(&sessions).await;
+    let parked = status.wait_for(|status| status.parked == 1 && status.connections == 1);
+    tokio::time::timeout(PATIENCE, parked).await.expect("it is parked").unwrap();
+    assert_eq!(sessions.status().borrow().teardowns_stuck, 1);
+
+    *HANGS.lock().unwrap() = false;
+    RELEASED.notify_all();
+    let stopped = status.wait_for(|status| status.parked == 0);
+    tokio::time::timeout(PATIENCE, stopped).await.expect("it stops after all").unwrap();
+    tokio::time::timeout(PATIENCE, sessions.stop()).await.expect("all ends");
+    drop((first, second, stop));
+    tokio::time::timeout(PATIENCE, camera).await.expect("stopped in time").unwrap();
+}

@@ -1,0 +1,93 @@
+//! What connecting and leaving costs without signpost: a receiver meets a bare
+//! webrtcbin that sends, both in this process. Beside the product's figure this
+//! tells how much of a growth is the library's own.
+
+use std::sync::mpsc;
+
+use anyhow::{Context, Result};
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_sdp::SDPMessage;
+use gstreamer_webrtc as gst_webrtc;
+use serde_json::json;
+
+use crate::receiver::{PATIENCE, Peer, Seen, Sight};
+use crate::watch::print;
+
+/// Small and cheap, because only connections are counted.
+const SENDER: &str = "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=15/1 \
+    ! x264enc tune=zerolatency speed-preset=ultrafast threads=1 key-int-max=15 \
+    ! video/x-h264,profile=constrained-baseline ! rtph264pay pt=97 aggregate-mode=zero-latency config-interval=-1 \
+    ! application/x-rtp,media=video,encoding-name=H264,payload=97 ! webrtcbin name=webrtc bundle-policy=max-bundle";
+
+/// `count` connections one after the other.
+///
+/// # Errors
+/// If one does not come up.
+pub fn cycles(count: u32) -> Result<()> {
+    for visit in 1..=count {
+        once().with_context(|| format!("bare connection {visit}"))?;
+        if visit % 10 == 0 || visit == count {
+            print(&json!({ "event": "visited", "visits": visit, "broken_off": 0 }));
+        }
+    }
+    Ok(())
+}
+
+fn once() -> Result<()> {
+    let peer = Peer::with(Sight::Counted);
+    let offer = peer.offer();
+    let pipeline = gst::parse::launch(SENDER)?.downcast::<gst::Pipeline>();
+    let pipeline = pipeline.ok().context("the sender is a pipeline")?;
+    let webrtc = pipeline.by_name("webrtc").context("the sender has a webrtcbin")?;
+    let ice: gst_webrtc::WebRTCICE = webrtc.property("ice-agent");
+    ice.property::<gst::glib::Object>("agent").set_property("upnp", false);
+    pipeline.set_state(gst::State::Playing)?;
+    let answer = answer(&webrtc, &offer)?;
+    peer.accept(&answer);
+    peer.until("a picture", |seen| matches!(seen, Seen::Picture(_)).then_some(()));
+    pipeline.set_state(gst::State::Null)?;
+    Ok(())
+}
+
+/// The answer with all candidates.
+fn answer(webrtc: &gst::Element, offer: &str) -> Result<String> {
+    let sdp = SDPMessage::parse_buffer(offer.as_bytes())?;
+    let kind = gst_webrtc::WebRTCSDPType::Offer;
+    let offer = gst_webrtc::WebRTCSessionDescription::new(kind, sdp);
+    ask(webrtc, "set-remote-description", &[&offer])?;
+    let reply = ask(webrtc, "create-answer", &[&None::<gst::Structure>])?.context("no answer")?;
+    let answer: gst_webrtc::WebRTCSessionDescription = reply.get("answer")?;
+    let (complete, gathered) = mpsc::channel();
+    webrtc.connect_notify(Some("ice-gathering-state"), move |webrtc, _| {
+        if gathering(webrtc) == gst_webrtc::WebRTCICEGatheringState::Complete {
+            let _ = complete.send(());
+        }
+    });
+    ask(webrtc, "set-local-description", &[&answer])?;
+    if gathering(webrtc) != gst_webrtc::WebRTCICEGatheringState::Complete {
+        gathered.recv_timeout(PATIENCE).context("candidates in time")?;
+    }
+    let local: gst_webrtc::WebRTCSessionDescription = webrtc.property("local-description");
+    Ok(local.sdp().as_text()?)
+}
+
+fn gathering(webrtc: &gst::Element) -> gst_webrtc::WebRTCICEGatheringState {
+    webrtc.property("ice-gathering-state")
+}
+
+fn ask(
+    webrtc: &gst::Element,
+    step: &str,
+    arguments: &[&dyn ToValue],
+) -> Result<Option<gst::Structure>> {
+    let (reply, replied) = mpsc::channel();
+    let promise = gst::Promise::with_change_func(move |result| {
+        let _ = reply.send(result.ok().flatten().map(ToOwned::to_owned));
+    });
+    let mut values: Vec<gst::glib::Value> =
+        arguments.iter().map(|argument| argument.to_value()).collect();
+    values.push(promise.to_value());
+    webrtc.emit_by_name_with_values(step, &values);
+    replied.recv_timeout(PATIENCE).with_context(|| format!("{step} in time"))
+}

@@ -1,0 +1,133 @@
+//! Viewers that do not decode, and visitors that behave badly: what the chaos
+//! programs start in a visitor's namespace. Each figure is a line of JSON.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "the peer is shared with the tests, where a panic is a result"
+)]
+#![allow(dead_code, reason = "the tests use more of the peer than this")]
+
+#[path = "../../peer/receiver.rs"]
+mod receiver;
+
+mod bare;
+mod cycles;
+mod rude;
+mod watch;
+mod whep;
+
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use whep::Device;
+
+#[derive(Parser)]
+struct Arguments {
+    /// Of a login, for a device that asks for one.
+    #[arg(long, env = "SIGNPOST_TOKEN", global = true)]
+    token: Option<String>,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Prints the token of a login.
+    Login { url: String, password: String },
+    /// Prints what the device says on a path.
+    Get { url: String, path: String },
+    /// Viewers that count their pictures.
+    Watch {
+        /// As the device prints it.
+        url: String,
+        /// How many.
+        #[arg(long, default_value_t = 1)]
+        viewers: usize,
+        /// For how long.
+        #[arg(long, default_value_t = 60.0)]
+        seconds: f64,
+        /// Leaves after this many pictures.
+        #[arg(long)]
+        pictures: Option<u64>,
+        /// Answers no keepalive.
+        #[arg(long)]
+        silent: bool,
+    },
+    /// Visitors who come and go.
+    Cycles {
+        /// As the device prints it.
+        url: String,
+        #[arg(long)]
+        count: u32,
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// The same without signpost: two bare webrtcbins in this process.
+    Bare {
+        #[arg(long)]
+        count: u32,
+    },
+    /// 10,000 offers a minute.
+    Offers {
+        url: String,
+        #[arg(long)]
+        seconds: f64,
+    },
+    /// One offer in each form, which prints the answers.
+    Ask { url: String },
+    /// An offer that nobody follows up.
+    Abandon { url: String },
+    /// Requests whose bodies never end.
+    Loris {
+        /// HOST:PORT
+        address: String,
+        #[arg(long, default_value_t = 50)]
+        many: usize,
+        #[arg(long)]
+        seconds: f64,
+    },
+    /// Data-channel messages, too many, and on a closed channel.
+    Messages {
+        url: String,
+        #[arg(long)]
+        bytes: u64,
+        #[arg(long)]
+        seconds: f64,
+    },
+}
+
+fn main() -> Result<()> {
+    let Arguments { token, what } = Arguments::parse();
+    let at = |url: &str| Device::at(url, token.clone());
+    match what {
+        What::Login { url, password } => {
+            let token = at(&url).log_in(&password)?;
+            watch::print(&serde_json::json!({ "event": "login", "token": token }));
+            Ok(())
+        }
+        What::Get { url, path } => {
+            println!("{}", at(&url).get(&path)?);
+            Ok(())
+        }
+        What::Watch { url, viewers, seconds, pictures, silent } => {
+            let duration = Duration::from_secs_f64(seconds);
+            watch::watch(&at(&url), viewers, watch::Visit { duration, pictures, silent })
+        }
+        What::Cycles { url, count, seed } => cycles::cycles(&url, &at(&url), count, seed),
+        What::Bare { count } => bare::cycles(count),
+        What::Offers { url, seconds } => {
+            rude::offers(&at(&url), Duration::from_secs_f64(seconds));
+            Ok(())
+        }
+        What::Ask { url } => watch::ask(&at(&url)),
+        What::Abandon { url } => watch::abandon(&at(&url)),
+        What::Loris { address, many, seconds } => {
+            rude::loris(&address, many, Duration::from_secs_f64(seconds))
+        }
+        What::Messages { url, bytes, seconds } => {
+            rude::messages(&at(&url), bytes, Duration::from_secs_f64(seconds))
+        }
+    }
+}
