@@ -38,6 +38,7 @@ export class InStep {
     #needs = [];
     #holding = true;
     #delay_ms = 0;
+    #floor_ms = 0;
     #settledAt;
 
     /** A prediction has arrived at `now` (ms of the page's clock). */
@@ -87,7 +88,14 @@ export class InStep {
 
     /** The playout delay to ask for, in ms. */
     get delay_ms() {
-        return this.#holding ? this.#delay_ms : 0;
+        return this.#holding ? Math.max(this.#delay_ms, this.#floor_ms) : 0;
+    }
+
+    /** What the picture is held in any case, at `now`: for another reason than ours. */
+    holdAtLeast(floor_ms, now) {
+        if (floor_ms === this.#floor_ms) return;
+        this.#floor_ms = floor_ms;
+        if (this.#settledAt !== undefined) this.#settledAt = now + SETTLING_MS;
     }
 
     /** Whether the picture is held at all. What was learnt before is forgotten. */
@@ -105,7 +113,7 @@ export class InStep {
     /** `late_ms`: how much later than its frame a prediction came, at the delay asked for. */
     #learn(late_ms, now) {
         if (this.#settledAt === undefined || now < this.#settledAt) return;
-        this.#needs.push(this.#delay_ms + late_ms);
+        this.#needs.push(this.delay_ms + late_ms);
         if (this.#needs.length > SAMPLES) this.#needs.shift();
         if (this.#needs.length < FIRST_SAMPLES) return;
         const sorted = [...this.#needs].sort((a, b) => a - b);

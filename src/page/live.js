@@ -1,16 +1,21 @@
-// The live page put together: connection, picture, overlay, transcript, status.
+// The live page put together: viewing, picture, overlay, transcript, status.
 
 import { Refused, request } from "./api.js";
-import { Connection, Ending } from "./connection.js";
+import { Clearing } from "./clearing.js";
+import { Ending } from "./connection.js";
+import { Line } from "./line.js";
 import { Overlay } from "./overlay.js";
+import { Picture } from "./picture.js";
 import { Status } from "./status.js";
 import { Transcript } from "./transcript.js";
+import { Trouble } from "./trouble.js";
+import { Viewing } from "./viewing.js";
 import { fill, words } from "./words.js";
 
 const STATUS_EVERY_MS = 3000;
 const FIGURES_EVERY_MS = 1000;
-/** A device that has just started may need longer for its first answer than a request waits. */
-const OFFERS = 3;
+/** Where a reload finds the session that it goes on with. */
+const SESSION_KEY = "signpost.session";
 
 const at = (id) => document.getElementById(id);
 
@@ -24,81 +29,113 @@ const transcript = new Transcript({
     bar: at("bar"),
     alternatives: at("alternatives"),
 });
-const overlay = new Overlay(at("video"), at("overlay"), onFrame);
-
-let connection;
-let session;
+const overlay = new Overlay(at("overlay"));
+const line = new Line();
+const trouble = new Trouble();
+const clearing = new Clearing();
+/** The connection on which the present wish to clear was sent. */
+let clearedOn;
+/** The picture of each connection. */
+const pictures = new WeakMap();
 /** The problem that stands in the panel: a screen reader says it again whenever it is written. */
 let told;
-/** When the offer was begun, and what it took until the first picture. */
-let offeredAt;
-let offerToPicture_ms;
+/** What the device says of its camera. */
+let camera;
 
-/** STUN and TURN servers, asked for once: in most networks there are none. */
-let iceServers;
-/** Offers in a row that nobody answered. */
-let unanswered = 0;
+const viewing = new Viewing({
+    changed: show,
+    track(connection, stream, receiver) {
+        pictures.set(connection, new Picture(at("stage"), stream, receiver, (picture, now, frame) => {
+            onFrame(connection, picture, now, frame);
+        }));
+    },
+    shown() {
+        // A device that has restarted counts anew.
+        transcript.restart();
+        trouble.forget();
+        line.trouble = undefined;
+        status.rendition = undefined;
+    },
+    dropped(connection) {
+        const picture = pictures.get(connection);
+        if (picture !== overlay.picture) picture?.remove();
+    },
+    prediction: onPrediction,
+    command: onCommand,
+    link(link) {
+        line.trouble = trouble.observe(link);
+        status.link = link;
+    },
+    repair(connection, hold_ms) {
+        const picture = pictures.get(connection);
+        picture?.steps.holdAtLeast(hold_ms, performance.now());
+        picture?.hold();
+    },
+    suspicious: askStatus,
+    unauthorised: () => location.replace("/login"),
+});
 
-async function connect() {
-    showProblem(undefined);
-    status.phase = "connecting";
-    iceServers ??= await askIceServers();
-    offeredAt = performance.now();
-    offerToPicture_ms = undefined;
-    connection?.close();
-    connection = new Connection({
-        answered(answer) {
-            session = answer.session;
-            unanswered = 0;
-            status.phase = "waiting";
-        },
-        track(stream, receiver) {
-            transcript.restart();
-            overlay.attach(stream, receiver);
-        },
-        prediction(message) {
-            if (message.type !== "prediction") return;
-            status.prediction(performance.now(), message);
-            overlay.prediction(message);
-            transcript.prediction(message);
-        },
-        command() {}, // Notices and renditions: nothing sends them yet.
-        ended: onEnd,
-    });
-    connection.open({ iceServers: iceServers ?? [], session });
+function onFrame(connection, picture, now, frame) {
+    viewing.frame(connection);
+    if (viewing.connection !== connection) return;
+    overlay.show(picture);
+    const { videoWidth, videoHeight } = picture.video;
+    at("stage").style.aspectRatio = `${videoWidth} / ${videoHeight}`;
+    if (frame) overlay.frame(frame);
+    status.frame(now, frame?.receiveTime && frame.expectedDisplayTime - frame.receiveTime);
 }
 
-async function askIceServers() {
-    try {
-        return (await request("GET", "/api/v1/ice-servers")).iceServers;
-    } catch {
-        return undefined; // The offer that follows will tell what is wrong.
-    }
+function onPrediction(connection, message) {
+    if (message.type !== "prediction") return;
+    status.prediction(performance.now(), message);
+    transcript.prediction(message);
+    const picture = pictures.get(connection);
+    if (picture) overlay.prediction(picture, message);
 }
 
-function onFrame(now, held_ms) {
-    if (status.phase === "waiting") {
-        offerToPicture_ms = performance.now() - offeredAt;
-        status.phase = "live";
-        at("stage").style.aspectRatio = `${at("video").videoWidth} / ${at("video").videoHeight}`;
-    }
-    status.frame(now, held_ms);
+function onCommand(message) {
+    clearing.heard(message);
+    if (message.type === "notice" && message.text) line.notice(message.text, performance.now());
+    if (message.type === "renditions") status.rendition = message;
+    show();
 }
 
-/** The one place where a connection's end is answered. */
-function onEnd(ending) {
-    if (ending.status === 401) {
-        location.replace("/login");
-        return;
+/** The page's own phase: connecting, waiting, live, reconnecting or ended. */
+function phase() {
+    const { name, step } = viewing.ladder;
+    if (name === "over") return "ended";
+    if (name === "waiting") return "reconnecting";
+    if (name === "attempt") {
+        if (viewing.connection || step > 0) return "reconnecting";
+        return ["gathering", "asking"].includes(viewing.attempt?.phase) ? "connecting" : "waiting";
     }
-    unanswered = ending.kind === "unreachable" ? unanswered + 1 : 0;
-    if (unanswered > 0 && unanswered < OFFERS) {
-        connect();
-        return;
-    }
-    unanswered = 0;
-    status.phase = "ended";
-    showProblem(ending);
+    return viewing.connection?.phase === "live" ? "live" : "waiting";
+}
+
+/** Everything that follows from the state of viewing and camera. */
+function show() {
+    status.phase = phase();
+    status.connection = viewing.attempt ?? viewing.connection;
+    passClear();
+    showLine();
+    showProblem(problem());
+}
+
+function showLine() {
+    const { ladder, reason, connection } = viewing;
+    const text = line.text({ ladder, reason, again: Boolean(connection) }, performance.now());
+    if (at("line").textContent !== text) at("line").textContent = text;
+}
+
+/** What the panel over the picture has to say, if anything. */
+function problem() {
+    const { ladder, reason } = viewing;
+    if (ladder.name === "over") return reason;
+    const kind = { failed: "cameraFailed", stopped: "cameraStopped" }[camera?.state];
+    if (kind) return Object.assign(new Ending(kind, { detail: camera.reason }), { passing: true });
+    // What the device itself said is told at once; that it is silent, by the line.
+    const trying = ladder.name === "waiting" || (ladder.name === "attempt" && ladder.step > 0);
+    return trying && ["capacity", "refused"].includes(reason?.kind) ? reason : undefined;
 }
 
 function showProblem(ending) {
@@ -114,25 +151,47 @@ function showProblem(ending) {
     at("connect").hidden = Boolean(ending.passing);
 }
 
-/** A camera that fails says so over the picture, and it goes away by itself. */
-function showCamera(camera) {
-    status.camera = camera;
-    if (status.phase === "ended") return;
-    const kind = { failed: "cameraFailed", stopped: "cameraStopped" }[camera?.state];
-    const ending = kind && new Ending(kind, { detail: camera.reason });
-    if (ending) ending.passing = true;
-    showProblem(ending);
-}
-
+/** Asked for at regular times, and when the picture stands still. */
 async function askStatus() {
     try {
         const answer = await request("GET", "/api/v1/status");
-        showCamera(answer.cameras?.[0]);
+        const was = camera?.state;
+        camera = answer.cameras?.[0];
+        viewing.camera(camera?.state);
+        // What was refused because the camera was stopped is not refused any more.
+        if (was === "stopped" && camera?.state !== "stopped") viewing.hurry();
+        status.camera = camera;
         status.recognition = answer.recognition;
         at("log-out").hidden = !answer.login;
+        show();
     } catch (error) {
         if (error instanceof Refused && error.status === 401) location.replace("/login");
         // Otherwise the connection itself will tell.
+    }
+}
+
+/** Clears where the device can hear it; what it has not heard would be back with the next sign. */
+function clear() {
+    clearing.wish();
+    clearedOn = undefined;
+    show();
+    if (!clearing.open || clearedOn) return;
+    line.notice(words.clearLater, performance.now());
+    showLine();
+}
+
+/** Sends an open wish to clear once on each connection whose picture flows, until the device has heard it. */
+function passClear() {
+    const { connection, ladder } = viewing;
+    if (!clearing.open || ladder.name === "attempt" || ladder.name === "waiting") return;
+    if (connection && connection === clearedOn) return;
+    const result = connection && clearing.send((message) => connection.send(message));
+    if (result && result !== "refused") {
+        clearedOn = connection;
+        transcript.clear();
+    } else {
+        clearing.giveUp();
+        line.notice(words.clearImpossible, performance.now());
     }
 }
 
@@ -143,11 +202,27 @@ function overlayInWords() {
     return overlay.inStep ? words.inStep : words.behind(age_ms);
 }
 
-at("connect").addEventListener("click", connect);
-at("clear").addEventListener("click", () => {
-    // What the device has not heard would be back with the next sign.
-    if (connection?.send({ type: "transcript.clear" })) transcript.clear();
-});
+/** A reload finds its session; a copy of the tab does not, or the two would share one. */
+function takeSession() {
+    try {
+        const session = sessionStorage.getItem(SESSION_KEY) ?? undefined;
+        sessionStorage.removeItem(SESSION_KEY);
+        return session;
+    } catch {
+        return undefined; // The browser may be told to keep nothing.
+    }
+}
+
+function leaveSession() {
+    try {
+        if (viewing.session) sessionStorage.setItem(SESSION_KEY, viewing.session);
+    } catch {
+        // Then a reload gets a new session.
+    }
+}
+
+at("connect").addEventListener("click", () => viewing.hurry());
+at("clear").addEventListener("click", clear);
 at("landmarks").addEventListener("change", (event) => {
     overlay.visible = event.target.checked;
 });
@@ -156,31 +231,36 @@ at("lowest-latency").addEventListener("change", (event) => {
 });
 at("log-out").addEventListener("click", async () => {
     // The device ends the session with the login.
-    connection?.close();
-    session = undefined;
+    viewing.end();
     await request("POST", "/api/v1/logout").catch(() => {});
     location.replace("/login");
 });
-// A closed page gives its place to the next viewer at once.
+addEventListener("online", () => viewing.hurry());
+document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) viewing.wake();
+});
+// The device sees at once that the connection is closed and gives its place to the
+// next viewer. It keeps the session for a while: this may be a reload.
 addEventListener("pagehide", () => {
-    if (session) fetch(`/api/v1/sessions/${session}`, { method: "DELETE", keepalive: true }).catch(() => {});
-    session = undefined;
-    connection?.close();
-    status.phase = "ended";
+    leaveSession();
+    viewing.stop();
 });
 // The Back button may bring the page back as it was left, without its connection.
 addEventListener("pageshow", (event) => {
-    if (event.persisted) connect();
+    if (event.persisted) viewing.start(takeSession());
 });
 
 setInterval(() => {
     status.show(performance.now(), overlayInWords());
+    showLine();
 }, FIGURES_EVERY_MS);
 setInterval(askStatus, STATUS_EVERY_MS);
 
 // What tests and figures read.
 window.signpost = {
     get stats() {
+        const { connection, attempt, ladder, counts, reason, session, link } = viewing;
+        const path = connection?.path ?? [];
         return {
             ...status.figures(performance.now()),
             ...overlay.counts,
@@ -188,15 +268,24 @@ window.signpost = {
             frames: overlay.shown.frames,
             drawn: overlay.shown.drawn,
             age_ms: overlay.shown.age_ms,
-            rtpTimestamps: [...overlay.shown.rtpTimestamps],
+            rtpTimestamps: [...(overlay.picture?.rtpTimestamps ?? [])],
             delay_ms: overlay.hold(),
-            offer_to_picture_ms: offerToPicture_ms,
+            offer_to_picture_ms: path.find((step) => step.phase === "live")?.at_ms,
             transcript: transcript.text,
             session,
+            ...counts,
+            ladder: { name: ladder.name, step: ladder.step },
+            connection: connection && { phase: connection.phase, path, channels: connection.channels },
+            attempt: attempt && { phase: attempt.phase, path: attempt.path },
+            link,
+            pair: link?.pair,
+            rendition: status.rendition?.current,
+            last_reason: reason?.kind,
+            clearing: clearing.open,
         };
     },
 };
 
-connect();
+viewing.start(takeSession());
 askStatus();
 status.show(performance.now());

@@ -1,6 +1,6 @@
 // The canvas over the picture: hands drawn on exactly the frame they were found in.
 
-import { InStep, STALE_MS } from "./instep.js";
+import { STALE_MS } from "./instep.js";
 
 /** The 21 points of a hand, finger by finger from the palm outwards. */
 const BONES = [
@@ -14,9 +14,6 @@ const BONES = [
 const TIPS = new Set([4, 8, 12, 16, 20]);
 const COLOURS = { right: "#3df0d2", left: "#ffd166" };
 const SHADE = "rgba(4, 20, 24, 0.72)";
-/** Frames kept for the tests and for the figures. */
-const RECENT_FRAMES = 240;
-
 /** Where the picture lies in a box that shows it whole. */
 export function pictureIn(box, picture) {
     const scale = Math.min(box.width / picture.width, box.height / picture.height) || 0;
@@ -27,50 +24,43 @@ export function pictureIn(box, picture) {
 
 export class Overlay {
     /** What has been shown: for the details and the tests. */
-    shown = { frames: 0, rtpTimestamps: [], drawn: 0, age_ms: undefined };
-    #video;
+    shown = { frames: 0, drawn: 0, age_ms: undefined };
     #canvas;
-    #receiver;
-    #onFrame;
-    #steps = new InStep();
+    #picture;
     #lowestLatency = false;
     #visible = true;
     /** Looks once more when the last prediction has become stale. */
     #last;
 
-    /**
-     * `onFrame(now, held_ms)` is called for every frame that the browser shows;
-     * `held_ms`: from its last packet to its display, where the browser says so.
-     */
-    constructor(video, canvas, onFrame) {
-        this.#video = video;
+    constructor(canvas) {
         this.#canvas = canvas;
-        this.#onFrame = onFrame;
         new ResizeObserver(() => this.#fit()).observe(canvas);
-        if ("requestVideoFrameCallback" in HTMLVideoElement.prototype) {
-            this.#nextFrame();
-        } else {
-            video.addEventListener("playing", () => onFrame(performance.now()));
-        }
     }
 
     get counts() {
-        return this.#steps.counts;
+        return this.#picture?.steps.counts;
     }
 
-    /** A new connection's RTP time has nothing to do with the last one's. */
-    attach(stream, receiver) {
-        this.#steps = new InStep();
-        this.#steps.holding = !this.#lowestLatency;
-        this.shown.rtpTimestamps = [];
-        this.#receiver = receiver;
-        this.#video.srcObject = stream;
+    /** The picture that is drawn on, if there is one yet. */
+    get picture() {
+        return this.#picture;
+    }
+
+    /** From now on this picture is the one that is seen; the last one goes. */
+    show(picture) {
+        if (picture === this.#picture) return;
+        this.#picture?.remove();
+        this.#picture = picture;
+        picture.video.id = "video";
+        picture.steps.holding = !this.#lowestLatency;
+        this.#draw(undefined);
     }
 
     set lowestLatency(on) {
         this.#lowestLatency = on;
-        this.#steps.holding = !on;
-        this.hold();
+        if (!this.#picture) return;
+        this.#picture.steps.holding = !on;
+        this.#picture.hold();
     }
 
     set visible(on) {
@@ -78,53 +68,37 @@ export class Overlay {
         if (!on) this.#draw(undefined);
     }
 
-    prediction(message) {
+    /** A prediction for the frames of `picture`: it names none of another connection's. */
+    prediction(picture, message) {
         const now = performance.now();
-        this.#steps.arrive(message, now);
-        this.hold();
-        if (this.inStep) return;
-        this.#draw(this.#steps.newest(now));
+        picture.steps.arrive(message, now);
+        picture.hold();
+        if (picture !== this.#picture || this.inStep) return;
+        this.#draw(picture.steps.newest(now));
         // Where no frame says when to look again, the last hand would stay.
         clearTimeout(this.#last);
         this.#last = setTimeout(() => {
-            if (!this.inStep) this.#draw(this.#steps.newest(performance.now()));
+            if (!this.inStep) this.#draw(this.#picture.steps.newest(performance.now()));
         }, STALE_MS + 1);
     }
 
-    /** Asks for the playout delay that is needed now. Returns it, or undefined where there is none to ask for. */
+    /** The playout delay of the picture that is seen, where the browser lets us ask for one. */
     hold() {
-        if (!this.#receiver || !("jitterBufferTarget" in this.#receiver)) return undefined;
-        const wanted = this.#framesAreNamed ? this.#steps.delay_ms : 0;
-        if (this.#receiver.jitterBufferTarget !== wanted) this.#receiver.jitterBufferTarget = wanted;
-        return wanted;
+        return this.#picture?.hold();
     }
 
     /** Whether predictions are drawn on their own frames. */
     get inStep() {
-        return !this.#lowestLatency && this.#framesAreNamed;
+        return !this.#lowestLatency && Boolean(this.#picture?.framesAreNamed);
     }
 
-    /** Some browsers have the callback but leave the RTP time out. */
-    get #framesAreNamed() {
-        return this.shown.rtpTimestamps.length > 0;
-    }
-
-    #nextFrame() {
-        this.#video.requestVideoFrameCallback((now, frame) => {
-            this.#nextFrame();
-            this.#frame(now, frame);
-        });
-    }
-
-    #frame(now, frame) {
+    /** The picture that is seen shows a frame, in the words of requestVideoFrameCallback. */
+    frame({ rtpTimestamp }) {
         this.shown.frames += 1;
-        if (frame.rtpTimestamp !== undefined) {
-            this.shown.rtpTimestamps.push(frame.rtpTimestamp);
-            if (this.shown.rtpTimestamps.length > RECENT_FRAMES) this.shown.rtpTimestamps.shift();
-            const own = this.#steps.show(frame.rtpTimestamp, performance.now());
-            this.#draw(this.inStep ? own : this.#steps.newest(performance.now()));
-        }
-        this.#onFrame(now, frame.receiveTime && frame.expectedDisplayTime - frame.receiveTime);
+        if (rtpTimestamp === undefined) return;
+        const { steps } = this.#picture;
+        const own = steps.show(rtpTimestamp, performance.now());
+        this.#draw(this.inStep ? own : steps.newest(performance.now()));
     }
 
     #fit() {
@@ -138,7 +112,8 @@ export class Overlay {
         context.clearRect(0, 0, this.#canvas.width, this.#canvas.height);
         this.shown.age_ms = step?.age_ms;
         if (!step || !this.#visible) return;
-        const picture = pictureIn(this.#canvas, { width: this.#video.videoWidth, height: this.#video.videoHeight });
+        const { videoWidth: width, videoHeight: height } = this.#picture.video;
+        const picture = pictureIn(this.#canvas, { width, height });
         for (const hand of step.prediction.hands) drawHand(context, hand, picture);
         this.shown.drawn += step.prediction.hands.length > 0 ? 1 : 0;
     }

@@ -39,8 +39,14 @@ export class Status {
     #held_ms;
     #dropped = 0;
     #phase = "connecting";
+    /** The connection of this moment, or the attempt at one. */
+    connection;
+    /** What happened on the link in the last seconds (`between` of link.js). */
+    link;
+    /** What the device said last of the rendition that this viewer gets. */
+    rendition;
 
-    /** `phase`: connecting, waiting, live or ended. */
+    /** `phase`: connecting, waiting, live, reconnecting or ended. */
     set phase(phase) {
         this.#phase = phase;
         this.#showChip();
@@ -96,7 +102,24 @@ export class Status {
         put("result-time", live && inMilliseconds(figures.capture_to_result_ms));
         put("picture-delay", live && inMilliseconds(figures.held_ms));
         put("overlay", live && overlay);
+        put("connection", words.phases[this.connection?.phase] ?? words.noConnection);
+        this.#showLink(live);
+        put("rendition", live && this.#renditionInWords());
         this.#showChip();
+    }
+
+    #showLink(live) {
+        const pair = this.link?.pair;
+        put("path", live && pair && words.path(pair.local, pair.remote, pair.protocol));
+        put("network", live && this.link && words.linkFigures(this.link));
+    }
+
+    #renditionInWords() {
+        if (!this.rendition) return words.renditions.full;
+        const { current, reason, width, height, framerate } = this.rendition;
+        const name = words.renditionBecause(words.renditions[current] ?? current, words.renditionReasons[reason]);
+        const size = width && height && words.size(width, height);
+        return [name, size, framerate && words.framesASecond(framerate)].filter(Boolean).join(", ");
     }
 
     #recognitionInWords(live, { results_per_s, dropped }) {
@@ -104,6 +127,11 @@ export class Status {
         if (state === "failed") return words.recognitionFailed(reason);
         if (state === "starting") return words.recognitionStarts;
         return live && words.resultsASecond(results_per_s, dropped);
+    }
+
+    #pictureInWords() {
+        const smaller = this.rendition?.current === "low" && words.renditions.low;
+        return [this.#camera?.source ?? words.pageLive, smaller].filter(Boolean).join(", ");
     }
 
     #showChip() {
@@ -115,9 +143,10 @@ export class Status {
         const said = {
             connecting: words.chipConnecting,
             waiting: words.chipWaiting,
+            reconnecting: words.chipReconnecting,
             ended: words.chipEnded,
             failed: words.chipNoPicture,
-        }[state] ?? this.#camera?.source ?? words.pageLive;
+        }[state] ?? this.#pictureInWords();
         if (text.textContent !== said) text.textContent = said;
         const fps = this.#frames.perSecond(performance.now());
         chip.dataset.fps = state === "live" && fps > 0 ? words.framesASecond(fps) : "";

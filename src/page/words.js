@@ -27,9 +27,65 @@ export const words = {
     pictureDelay: "Picture held",
     overlay: "Landmarks",
     unknown: "not known yet",
+    connection: "Connection",
+    networkPath: "Network path",
+    network: "Network",
+    rendition: "Rendition",
+
+    /** What a connection is doing (connection.js). */
+    phases: {
+        gathering: "preparing",
+        asking: "asking the device",
+        checking: "looking for a path to the device",
+        securing: "agreeing on encryption",
+        waiting: "waiting for the picture",
+        live: "live",
+        closed: "closed",
+    },
+    noConnection: "none",
+    /** Types of addresses, as the specification of ICE calls them. */
+    addresses: {
+        host: "direct",
+        srflx: "through a NAT",
+        prflx: "found on the way",
+        relay: "through a relay",
+    },
+    path: (local, remote, protocol) =>
+        `${[local, remote].map((type) => (type ? `${words.addresses[type] ?? type} (${type})` : "?")).join(" – ")}, ${protocol ?? "?"}`,
+    linkFigures: ({ roundTrip_ms, loss, bitrate_kbps }) =>
+        [
+            roundTrip_ms !== undefined && `${roundTrip_ms.toFixed(0)} ms there and back`,
+            `${words.percent(loss)} lost`,
+            `${(bitrate_kbps / 1000).toFixed(1)} Mbit/s`,
+        ].filter(Boolean).join(", "),
+
+    renditions: { full: "full picture", low: "smaller picture", vp8: "VP8 picture" },
+    renditionReasons: {
+        network: "the network is slow",
+        requests: "too many pictures got lost",
+    },
+    renditionBecause: (name, reason) => (reason ? `${name}: ${reason}` : name),
+
+    connectingAgain: "The connection was lost. Connecting again …",
+    attemptOf: (attempt, all) => `Attempt ${attempt} of ${all} …`,
+    attemptFollows: (why, attempt, all, awaited) => `${why}. Attempt ${attempt} of ${all} follows ${awaited}.`,
+    onceItAnswers: "as soon as the device answers",
+    shortly: "in a moment",
+    clearLater: "The transcript is cleared when the connection is back.",
+    clearImpossible: "There is no connection, so the transcript cannot be cleared.",
+
+    /** Trouble on the link (trouble.js), one quiet line each. */
+    troubles: {
+        undecoded: () => "Data arrives, but no picture can be made of it.",
+        loss: (share) => `The network loses ${words.percent(share)} of the packets.`,
+        buffered: () => "The network takes what this page sends only slowly.",
+        roundTrip: (ms) => `The network is slow: ${words.milliseconds(ms)} there and back.`,
+        dropped: (share) => `This browser is too busy: it leaves out ${words.percent(share)} of the pictures.`,
+    },
 
     chipConnecting: "connecting",
     chipWaiting: "waiting for the picture",
+    chipReconnecting: "connecting again",
     chipEnded: "not connected",
     chipNoPicture: "no picture",
 
@@ -58,7 +114,7 @@ export const words = {
         },
         noCodec: {
             title: "This browser cannot show the picture",
-            detail: "It offers no H.264. Use Chromium, Chrome, Edge or Safari, or let Firefox go online once to fetch its H.264 plug-in.",
+            detail: "It offers neither H.264 nor VP8. Use another browser, or open /api/v1/stream.mjpeg on this device.",
         },
         noWebRtc: {
             title: "This browser cannot show the picture",
@@ -71,6 +127,18 @@ export const words = {
         failed: {
             title: "The picture cannot reach this browser",
             detail: "The device answered, but no network path for the video was found. A firewall may block UDP.",
+        },
+        checking: {
+            title: "No path to the device was found",
+            detail: "The device answered, but its packets do not arrive here. A firewall may block UDP: allow it between this computer and the device, or have a TURN server configured on the device ([ice] servers).",
+        },
+        securing: {
+            title: "The connection could not be secured",
+            detail: "A path was found, but the encryption (DTLS) was not agreed on. Connect again; if it stays so, something between here and the device changes or drops its packets.",
+        },
+        noPicture: {
+            title: "Connected, but no picture",
+            detail: "The connection stands and no picture came. The camera may still be starting, or the network is too slow for it. Connect again; if it stays so, the device's status says what its camera does.",
         },
         lost: {
             title: "The connection was lost",

@@ -66,6 +66,19 @@ test("without holding there is no delay and the newest prediction has an age", (
     assert.equal(Math.round(steps.newest(20).age_ms), 67);
 });
 
+test("a floor holds the picture longer, and goes again", () => {
+    const steps = new InStep();
+    steps.arrive(prediction(3000, 20), 10);
+    assert.equal(steps.delay_ms, 20);
+    steps.holdAtLeast(140, 20);
+    assert.equal(steps.delay_ms, 140);
+    steps.holding = false;
+    assert.equal(steps.delay_ms, 0, "lowest latency knows no floor");
+    steps.holding = true;
+    steps.holdAtLeast(0, 30);
+    assert.equal(steps.delay_ms, 20);
+});
+
 /** Plays a stream in which the picture is held as asked, from 1.5 s after asking. */
 function play({ frames, resultTime, pathTime, random }) {
     const steps = new InStep();

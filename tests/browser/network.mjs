@@ -11,9 +11,10 @@ import { join } from "node:path";
 
 /** RFC 5737: addresses for documentation, so never those of a real network. */
 export const DEVICE = "192.0.2.1";
-const VISITOR = "192.0.2.2";
+export const VISITOR = "192.0.2.2";
+const VISITOR_LATER = "192.0.2.3";
 
-const isRoot = process.getuid() === 0;
+export const isRoot = process.getuid() === 0;
 
 export class Network {
     #holders = [];
@@ -51,6 +52,19 @@ export class Network {
         return path;
     }
 
+    /** `down` pulls the cable out at the device's end, `up` puts it in again. */
+    cable(state) {
+        run([...this.onDevice, "ip", "link", "set", "cable", state]);
+    }
+
+    /** The visitor's computer gets another address, as when it changes its network. */
+    moveVisitor() {
+        const ip = (...words) => run([...this.onVisitor, "ip", "address", ...words, "dev", "cable"]);
+        // The first address of a network takes later ones with it, so it goes first.
+        ip("del", `${VISITOR}/24`);
+        ip("add", `${VISITOR_LATER}/24`);
+    }
+
     remove() {
         for (const holder of this.#holders) holder.stdin.end();
         rmSync(this.#folder, { recursive: true, force: true });
@@ -76,7 +90,7 @@ export class Network {
 }
 
 /** Starts a process that holds what `command` made, until its standard input ends. */
-async function hold([program, ...rest]) {
+export async function hold([program, ...rest]) {
     const child = spawn(program, [...rest, "sh", "-c", "echo made; exec cat"], { stdio: ["pipe", "pipe", "pipe"] });
     let said = "";
     child.stderr.on("data", (data) => (said += data));
@@ -85,6 +99,6 @@ async function hold([program, ...rest]) {
     throw new Error(said || `${result.message ?? program}`);
 }
 
-function run([program, ...rest]) {
+export function run([program, ...rest]) {
     execFileSync(program, rest, { stdio: "pipe" });
 }

@@ -14,15 +14,24 @@ export function launch(executablePath = chromiumPath) {
     return chromium.launch({ executablePath });
 }
 
+/** The same, with `kill()`: all its processes end at once, without a word to anybody. */
+export async function launchToKill(executablePath = chromiumPath) {
+    const server = await chromium.launchServer({ executablePath });
+    const browser = await chromium.connect(server.wsEndpoint());
+    return { browser, kill: () => server.kill() };
+}
+
 export class Viewer {
     /** Everything that the page said on its console as a warning or an error. */
     complaints = [];
     /** Hosts that the page asked for anything. */
     hosts = new Set();
 
-    static async open(browser, url, options = {}) {
+    /** `script`: a function that runs in the page before its own scripts. */
+    static async open(browser, url, { script, ...options } = {}) {
         const viewer = new Viewer();
         viewer.context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+        if (script) await viewer.context.addInitScript(script);
         viewer.page = await viewer.context.newPage();
         viewer.page.on("console", (message) => {
             if (["error", "warning"].includes(message.type())) viewer.complaints.push(message.text());

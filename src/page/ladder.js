@@ -1,0 +1,84 @@
+// When to connect again, and when to leave it to a person. Pure: time is a parameter.
+
+/** Before the attempts that follow the first; that one is made at once. */
+export const WAITS_MS = [1000, 2000, 4000, 8000, 10000];
+/** From the offer to the picture: 0.3 s on a LAN, a few over a relay; later it does not come. */
+export const ATTEMPT_LIMIT_MS = 5000;
+/**
+ * A picture that flowed for this long is a success, and the count starts again. A
+ * link that breaks sooner is no better than one over which an attempt fails.
+ */
+export const STEADY_MS = 5000;
+
+/**
+ * Nothing is to be done. The other states: `attempt` (`step` 0 is the first one),
+ * `waiting` for the attempt `step`, `trial` of a picture that has just come, and
+ * `over`. Where there is a time limit it is `until`. `deaf`: the device did not
+ * answer when it was last asked, so its next answer is news. `hoped`: that an
+ * attempt went unanswered was once taken for such a silence, and is not again: a
+ * device that answers questions and no offers would use up all attempts at once.
+ */
+export const RESTING = { name: "resting" };
+
+/**
+ * What follows from an event: `{ state, todo }`, where `todo` is `attempt` (make a
+ * connection), `drop` (end the attempt), `stop` (end everything) or undefined.
+ *
+ * Events: `lost` (no picture any more, or none yet), `asked` (the offer is on its
+ * way), `arrived` (the attempt's picture is there), `revived` (the old connection
+ * is back by itself), `failed` (the attempt; `deaf` if nobody answered), `refused`
+ * (and will be again), `answered` and `unanswered` (a question whether the device
+ * is there), `hurry` (something says that now is a good moment) and `tick`.
+ */
+export function climb(state, event, now) {
+    const todo = MOVES[state.name][event.type];
+    return todo ? todo(state, now, event) : { state };
+}
+
+const attempt = (step, now, hoped = false) => ({
+    state: { name: "attempt", step, until: now + ATTEMPT_LIMIT_MS, hoped },
+    todo: "attempt",
+});
+
+const over = () => ({ state: { name: "over" }, todo: "stop" });
+
+/** The attempt after `step`, if there is one. */
+function retreat({ step, hoped = false }, now, deaf, todo) {
+    if (step >= WAITS_MS.length) return over();
+    const until = now + WAITS_MS[step];
+    return { state: { name: "waiting", step: step + 1, until, deaf: deaf && !hoped, hoped: hoped || deaf }, todo };
+}
+
+const trial = (step, now) => ({ name: "trial", step, until: now + STEADY_MS });
+
+const MOVES = {
+    resting: {
+        lost: (_, now) => attempt(0, now),
+        refused: over,
+    },
+    attempt: {
+        asked: (state, now) => ({ state: { ...state, until: now + ATTEMPT_LIMIT_MS } }),
+        arrived: ({ step }, now) => ({ state: trial(step, now) }),
+        // The first attempt is a precaution: if it was not needed, nothing has happened.
+        revived: ({ step }, now) => ({ state: step === 0 ? RESTING : trial(step, now), todo: "drop" }),
+        failed: (state, now, { deaf }) => retreat(state, now, Boolean(deaf), "drop"),
+        refused: over,
+        tick: (state, now) => (now < state.until ? { state } : retreat(state, now, false, "drop")),
+    },
+    waiting: {
+        answered: (state, now) => (state.deaf ? attempt(state.step, now, state.hoped) : { state }),
+        unanswered: (state) => ({ state: { ...state, deaf: true } }),
+        hurry: ({ step, hoped }, now) => attempt(step, now, hoped),
+        revived: ({ step }, now) => ({ state: trial(step, now) }),
+        refused: over,
+        tick: (state, now) => (now < state.until ? { state } : attempt(state.step, now, state.hoped)),
+    },
+    trial: {
+        lost: (state, now) => retreat(state, now, false),
+        refused: over,
+        tick: (state, now) => ({ state: now < state.until ? state : RESTING }),
+    },
+    over: {
+        hurry: (_, now) => attempt(0, now),
+    },
+};

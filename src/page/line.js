@@ -1,0 +1,42 @@
+// The one line over the picture: what is going on, the most important first. Pure.
+
+import { WAITS_MS } from "./ladder.js";
+import { words } from "./words.js";
+
+/** Long enough to read two sentences. */
+const NOTICE_MS = 8000;
+/** A notice of the device's, cut to what fits on a phone. */
+const NOTICE_CHARACTERS = 200;
+
+export class Line {
+    /** What is wrong with the link: `{ kind, value }` as Trouble gives it, or undefined. */
+    trouble;
+    #notice;
+
+    notice(text, now) {
+        this.#notice = { text: String(text).slice(0, NOTICE_CHARACTERS), until: now + NOTICE_MS };
+    }
+
+    /** The text of this moment. `ladder`, `reason` and `again` (whether there was a picture) as in Viewing. */
+    text({ ladder, reason, again }, now) {
+        if (this.#notice && now >= this.#notice.until) this.#notice = undefined;
+        if (this.#notice) return this.#notice.text;
+        return reconnecting(ladder, reason, again) ?? this.#troubleInWords(ladder);
+    }
+
+    #troubleInWords({ name }) {
+        const live = name === "resting" || name === "trial";
+        return live && this.trouble ? words.troubles[this.trouble.kind](this.trouble.value) : "";
+    }
+}
+
+/** For a screen reader's sake it changes with each attempt and not with each of its phases. */
+function reconnecting({ name, step, deaf }, reason, again) {
+    if (name === "attempt") {
+        if (step > 0) return words.attemptOf(step, WAITS_MS.length);
+        return again ? words.connectingAgain : undefined;
+    }
+    if (name !== "waiting") return undefined;
+    const why = words.problems[reason?.kind ?? "lost"].title;
+    return words.attemptFollows(why, step, WAITS_MS.length, deaf ? words.onceItAnswers : words.shortly);
+}

@@ -1,0 +1,64 @@
+// The picture of one connection, in a video element of its own, so that the last
+// connection's picture stays until this one has a frame to show.
+
+import { InStep } from "./instep.js";
+
+/** Frames kept for the tests and for the figures. */
+const RECENT_FRAMES = 240;
+
+export class Picture {
+    /** This connection's RTP time has nothing to do with another's, so neither have its predictions. */
+    steps = new InStep();
+    rtpTimestamps = [];
+    video = document.createElement("video");
+    #receiver;
+    #onFrame;
+    #removed = false;
+
+    /**
+     * Puts the video under whatever is in `stage` already. `onFrame(picture, now,
+     * frame)` is called for every frame that the browser shows, with what
+     * requestVideoFrameCallback says of it; without a frame where the browser only
+     * says that the picture plays.
+     */
+    constructor(stage, stream, receiver, onFrame) {
+        this.#receiver = receiver;
+        this.#onFrame = onFrame;
+        Object.assign(this.video, { autoplay: true, muted: true, playsInline: true, srcObject: stream });
+        stage.prepend(this.video);
+        if ("requestVideoFrameCallback" in HTMLVideoElement.prototype) {
+            this.#nextFrame();
+        } else {
+            this.video.addEventListener("playing", () => onFrame(this, performance.now()));
+        }
+    }
+
+    /** Asks for the playout delay that is needed now. Returns it, or undefined where there is none to ask for. */
+    hold() {
+        if (!("jitterBufferTarget" in this.#receiver)) return undefined;
+        const wanted = this.framesAreNamed ? this.steps.delay_ms : 0;
+        if (this.#receiver.jitterBufferTarget !== wanted) this.#receiver.jitterBufferTarget = wanted;
+        return wanted;
+    }
+
+    /** Some browsers have the callback but leave the RTP time out. */
+    get framesAreNamed() {
+        return this.rtpTimestamps.length > 0;
+    }
+
+    remove() {
+        this.#removed = true;
+        this.video.srcObject = null;
+        this.video.remove();
+    }
+
+    #nextFrame() {
+        this.video.requestVideoFrameCallback((now, frame) => {
+            if (this.#removed) return;
+            this.#nextFrame();
+            if (frame.rtpTimestamp !== undefined) this.rtpTimestamps.push(frame.rtpTimestamp);
+            if (this.rtpTimestamps.length > RECENT_FRAMES) this.rtpTimestamps.shift();
+            this.#onFrame(this, now, frame);
+        });
+    }
+}

@@ -1,0 +1,290 @@
+// What a viewer sees, over as many connections as it takes: the connection whose
+// picture is shown, and the attempt that shall follow it when it is lost.
+
+import { answers, Refused, request } from "./api.js";
+import { Connection, Ending } from "./connection.js";
+import { climb, RESTING } from "./ladder.js";
+import { between } from "./link.js";
+import { Pulse } from "./pulse.js";
+import { Repair } from "./repair.js";
+
+/** Often enough that a silence is seen 0.25 s after its limit. */
+const LOOK_EVERY_MS = 250;
+/** Packets are counted only while no frame is shown; each count asks the browser. */
+const COUNT_EVERY_MS = 500;
+/** Round-trip time, loss and buffers: means over less jump about (S2.4). */
+const LINK_EVERY_MS = 5000;
+/** How often is looked whether packets had to be repeated: a second is how long a change takes anyhow. */
+const REPAIR_EVERY_MS = 1000;
+/** So often a waiting page asks whether the device is back. */
+const QUESTION_EVERY_MS = 500;
+/** What the device said of its camera is good for two of the page's questions (each 3 s) and an answer. */
+const CAMERA_KNOWN_MS = 8000;
+
+/** What an attempt lacked when its time was up, by its phase; words.problems has the hints. */
+const LACKING = { checking: "checking", securing: "securing", waiting: "noPicture" };
+
+export class Viewing {
+    /** Of all time, for the tests and the details. */
+    counts = { connections: 0, attempts: 0, drops: 0 };
+    /** Why the last connection or attempt ended. */
+    reason;
+    /** The last link figures of the shown connection. */
+    link;
+    #on;
+    #ladder = RESTING;
+    #session;
+    #iceServers;
+    /** `{ connection, pulse, repair, fault, figures }`; a connection that has ended keeps its picture until the next. */
+    #shown;
+    #next;
+    #camera = {};
+    #timer;
+    #countedAt = 0;
+    #linkAt = 0;
+    #repairAt = 0;
+    #askedAt = 0;
+    #asking;
+
+    /**
+     * `on` holds the callbacks: `changed()`, `track(connection, stream, receiver)`,
+     * `shown()` when an attempt has become the connection, `dropped(connection)` when
+     * one has been ended or replaced, `prediction(connection, message)`,
+     * `command(message)`, `link(figures)`, `repair(connection, hold_ms)` with the
+     * playout delay that repeated packets need, `suspicious()` when the picture
+     * stands still, and `unauthorised()`.
+     */
+    constructor(on) {
+        this.#on = on;
+    }
+
+    get session() {
+        return this.#session;
+    }
+
+    /** resting, attempt, waiting, trial or over (see ladder.js); `step` counts the attempts after the first. */
+    get ladder() {
+        return this.#ladder;
+    }
+
+    get connection() {
+        return this.#shown?.connection;
+    }
+
+    get attempt() {
+        return this.#next?.connection;
+    }
+
+    /** Connects; `session`: the id of a session to go on with. */
+    start(session) {
+        this.#session = session;
+        this.#ladder = RESTING;
+        this.#timer = setInterval(() => this.#look(performance.now()), LOOK_EVERY_MS);
+        this.#step({ type: "lost" });
+    }
+
+    /** Now is a good moment: the network is back, the page is looked at, the button was pressed. */
+    hurry() {
+        if (this.#timer !== undefined) this.#step({ type: "hurry" });
+    }
+
+    /** What the device says of its camera: without one there is no picture to wait for. */
+    camera(state) {
+        this.#camera = { away: state !== undefined && state !== "live", at: performance.now() };
+    }
+
+    /** A frame of this connection was shown. */
+    frame(connection) {
+        if (connection === this.#next?.connection) this.#arrive();
+        if (connection !== this.#shown?.connection) return;
+        this.#shown.pulse.frame(performance.now());
+        connection.pictured();
+    }
+
+    /** Somebody looks at the page again: what happened meanwhile is seen now and not with the next timer. */
+    wake() {
+        if (this.#timer === undefined) return;
+        this.#look(performance.now());
+        this.hurry();
+    }
+
+    /** As stop, and the next start is a new session. */
+    end() {
+        this.stop();
+        this.#session = undefined;
+    }
+
+    /** Ends everything; nothing of it runs on. The session stays the device's for a while. */
+    stop() {
+        clearInterval(this.#timer);
+        this.#timer = undefined;
+        this.#clear();
+    }
+
+    #step(event) {
+        const { state, todo } = climb(this.#ladder, event, performance.now());
+        const changed = state !== this.#ladder;
+        this.#ladder = state;
+        if (todo === "drop") this.#drop();
+        if (todo === "attempt") this.#attempt();
+        if (todo === "stop") this.#clear();
+        if (changed || todo) this.#on.changed();
+    }
+
+    #attempt() {
+        this.#drop();
+        this.counts.attempts += 1;
+        const connection = new Connection({
+            phase: (phase) => {
+                if (phase === "asking") this.#step({ type: "asked" });
+                this.#on.changed();
+            },
+            answered: ({ session }) => {
+                this.#session = session;
+            },
+            track: (stream, receiver) => this.#on.track(connection, stream, receiver),
+            heard: () => this.#hear(connection),
+            prediction: (message) => this.#on.prediction(connection, message),
+            command: (message) => this.#on.command(message),
+            ended: (ending) => this.#ended(connection, ending),
+        });
+        this.#next = { connection, pulse: new Pulse(performance.now()), repair: new Repair() };
+        connection.open({ servers: () => this.#servers(), session: this.#session });
+    }
+
+    /** STUN and TURN servers, asked for once: in most networks there are none. */
+    async #servers() {
+        try {
+            this.#iceServers ??= (await request("GET", "/api/v1/ice-servers")).iceServers;
+        } catch (error) {
+            // A device that does not answer would not answer the offer either.
+            if (!(error instanceof Refused) || error.status === 401) throw error;
+        }
+        return this.#iceServers ?? [];
+    }
+
+    #ended(connection, ending) {
+        this.reason = ending;
+        if (ending.status === 401) {
+            this.stop();
+            this.#on.unauthorised();
+            return;
+        }
+        if (connection === this.#next?.connection) {
+            const type = ending.final ? "refused" : "failed";
+            this.#step({ type, deaf: ending.kind === "unreachable" });
+        } else if (connection === this.#shown?.connection) {
+            this.#shown.fault = "ended";
+            this.#step({ type: "lost" });
+        }
+    }
+
+    /** The attempt is the connection from now on. */
+    #arrive() {
+        const old = this.#shown;
+        this.#shown = { ...this.#next, pulse: new Pulse(performance.now()) };
+        this.#next = undefined;
+        this.counts.connections += 1;
+        this.link = undefined;
+        this.#linkAt = performance.now();
+        this.#close(old);
+        this.#on.shown();
+        this.#step({ type: "arrived" });
+    }
+
+    #drop() {
+        if (!this.#next) return;
+        this.counts.drops += 1;
+        this.#close(this.#next);
+        this.#next = undefined;
+    }
+
+    #close(leg) {
+        if (!leg) return;
+        leg.connection.close();
+        this.#on.dropped(leg.connection);
+    }
+
+    #clear() {
+        this.#close(this.#next);
+        this.#close(this.#shown);
+        this.#next = undefined;
+        this.#shown = undefined;
+        this.#asking?.abort();
+        this.#asking = undefined;
+    }
+
+    #hear(connection) {
+        const leg = [this.#shown, this.#next].find((one) => one?.connection === connection);
+        leg?.pulse.heard(performance.now());
+    }
+
+    #look(now) {
+        const away = Boolean(this.#camera.away) && now - this.#camera.at < CAMERA_KNOWN_MS;
+        this.#watch(now, away);
+        // Over a camera that shows nothing, a connection is all there can be.
+        if (away && this.#next?.connection.commands.state === "open") this.#arrive();
+        if (this.#ladder.name === "attempt" && now >= this.#ladder.until) {
+            const kind = LACKING[this.#next?.connection.phase] ?? "unreachable";
+            this.reason = new Ending(kind);
+        }
+        this.#step({ type: "tick" });
+        if (this.#ladder.name === "waiting") this.#question(now);
+    }
+
+    /** Looks whether the shown connection is alive, or alive again. */
+    #watch(now, away) {
+        const leg = this.#shown;
+        if (!leg || leg.fault === "ended") return;
+        const { hidden } = document;
+        leg.pulse.look(now, { hidden, away });
+        if (leg.pulse.suspicious(now) && !hidden) this.#count(leg, now);
+        if (now - this.#linkAt >= LINK_EVERY_MS && !hidden) this.#measure(leg, now);
+        if (now - this.#repairAt >= REPAIR_EVERY_MS && !hidden) this.#repair(leg, now);
+        const fault = leg.pulse.fault(now);
+        if (fault === leg.fault) return;
+        leg.fault = fault;
+        if (fault) this.reason = new Ending("lost");
+        this.#step({ type: fault ? "lost" : "revived" });
+    }
+
+    async #count(leg, now) {
+        if (now - this.#countedAt < COUNT_EVERY_MS) return;
+        this.#countedAt = now;
+        this.#on.suspicious();
+        const figures = await leg.connection.figures();
+        if (figures?.packets !== undefined) leg.pulse.packets(figures.packets, performance.now());
+    }
+
+    async #repair(leg, now) {
+        this.#repairAt = now;
+        const figures = await leg.connection.figures();
+        if (!figures || leg !== this.#shown) return;
+        leg.repair.observe(figures, now);
+        this.#on.repair(leg.connection, leg.repair.hold_ms(now));
+    }
+
+    async #measure(leg, now) {
+        const elapsed_ms = now - this.#linkAt;
+        this.#linkAt = now;
+        const figures = await leg.connection.figures();
+        if (!figures || leg !== this.#shown) return;
+        if (leg.figures) {
+            this.link = { ...between(leg.figures, figures, elapsed_ms), buffered_bytes: figures.buffered_bytes };
+            this.#on.link(this.link);
+        }
+        leg.figures = figures;
+    }
+
+    /** Asks whether the device is there: its first answer after a silence ends the waiting. */
+    async #question(now) {
+        if (this.#asking || now - this.#askedAt < QUESTION_EVERY_MS) return;
+        this.#askedAt = now;
+        const asking = new AbortController();
+        this.#asking = asking;
+        const there = await answers(asking.signal);
+        if (this.#asking !== asking) return; // It was ended meanwhile.
+        this.#asking = undefined;
+        this.#step({ type: there ? "answered" : "unanswered" });
+    }
+}

@@ -1,0 +1,133 @@
+// When the page connects again, and when it leaves it to a person.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { pageModule, randomNumbers } from "./modules.mjs";
+
+const { ATTEMPT_LIMIT_MS, RESTING, STEADY_MS, WAITS_MS, climb } = await pageModule("ladder.js");
+const NOW = 1_000_000;
+
+const STATES = {
+    resting: RESTING,
+    attempt: { name: "attempt", step: 2, until: NOW + 100 },
+    waiting: { name: "waiting", step: 2, until: NOW + 100, deaf: false },
+    trial: { name: "trial", step: 2, until: NOW + 100 },
+    over: { name: "over" },
+};
+const EVENTS = ["lost", "asked", "arrived", "revived", "failed", "refused", "answered", "unanswered", "hurry", "tick"];
+
+/** What every event does in every state: the next state and what is to be done; "" is nothing. */
+const TABLE = {
+    resting: { lost: "attempt attempt", refused: "over stop" },
+    attempt: { asked: "attempt", arrived: "trial", revived: "trial drop", failed: "waiting drop", refused: "over stop" },
+    waiting: { unanswered: "waiting", revived: "trial", refused: "over stop", hurry: "attempt attempt" },
+    trial: { lost: "waiting", refused: "over stop" },
+    over: { hurry: "attempt attempt" },
+};
+
+test("every event does in every state what the table says", () => {
+    for (const [name, state] of Object.entries(STATES)) {
+        for (const type of EVENTS) {
+            const { state: next, todo } = climb(state, { type }, NOW);
+            const expected = TABLE[name][type];
+            if (expected) assert.equal([next.name, todo].filter(Boolean).join(" "), expected, `${name} ${type}`);
+            else assert.deepEqual([next, todo], [state, undefined], `${name} ${type}`);
+        }
+    }
+});
+
+/** Plays events until nothing is to be waited for; returns the times of all attempts. */
+function play(outcome, limit_ms = 200_000) {
+    let state = RESTING;
+    const attempts = [];
+    const feed = (event, now) => {
+        const result = climb(state, event, now);
+        state = result.state;
+        if (result.todo !== "attempt") return;
+        attempts.push(now);
+        const answer = outcome(attempts.length, now);
+        if (answer) feed(answer, now);
+    };
+    feed({ type: "lost" }, 0);
+    for (let now = 0; now < limit_ms && state.name !== "over"; now += 50) feed({ type: "tick" }, now);
+    return { attempts, state };
+}
+
+test("attempts that fail at once are made after 1, 2, 4, 8 and 10 s, and then a person is asked", () => {
+    const { attempts, state } = play(() => ({ type: "failed" }));
+    assert.deepEqual(attempts, [0, 1000, 3000, 7000, 15_000, 25_000]);
+    assert.equal(state.name, "over");
+});
+
+test("an attempt that says nothing is given up after its limit", () => {
+    const { attempts } = play(() => undefined);
+    let at = 0;
+    const expected = [0, ...WAITS_MS.map((wait) => (at += ATTEMPT_LIMIT_MS + wait))];
+    assert.deepEqual(attempts, expected);
+});
+
+test("the limit of an attempt begins with its question", () => {
+    let { state } = climb(RESTING, { type: "lost" }, 0);
+    ({ state } = climb(state, { type: "asked" }, 4900));
+    assert.equal(climb(state, { type: "tick" }, 4900 + ATTEMPT_LIMIT_MS - 1).todo, undefined);
+    assert.equal(climb(state, { type: "tick" }, 4900 + ATTEMPT_LIMIT_MS).todo, "drop");
+});
+
+test("the first answer after a silence ends the waiting, and any other does not", () => {
+    const waiting = (deaf) => climb(STATES.attempt, { type: "failed", deaf }, NOW).state;
+    assert.equal(climb(waiting(true), { type: "answered" }, NOW + 1).todo, "attempt");
+    assert.equal(climb(waiting(false), { type: "answered" }, NOW + 1).todo, undefined);
+    const { state } = climb(waiting(false), { type: "unanswered" }, NOW + 1);
+    assert.equal(climb(state, { type: "answered" }, NOW + 2).todo, "attempt");
+});
+
+test("a device that answers questions and no offers does not use up the attempts at once", () => {
+    let state = RESTING;
+    const attempts = [];
+    const feed = (event, now) => {
+        const result = climb(state, event, now);
+        state = result.state;
+        if (result.todo !== "attempt") return;
+        attempts.push(now);
+        feed({ type: "failed", deaf: true }, now);
+    };
+    feed({ type: "lost" }, 0);
+    for (let now = 0; state.name !== "over"; now += 50) {
+        feed({ type: "answered" }, now);
+        feed({ type: "tick" }, now);
+    }
+    assert.deepEqual(attempts, [0, 0, 2000, 6000, 14_000, 24_000]);
+});
+
+test("a picture that flows on lets the count start again, one that breaks does not", () => {
+    const arrived = (step) => climb({ ...STATES.attempt, step }, { type: "arrived" }, NOW).state;
+    const lost = (at) => climb(climb(arrived(3), { type: "tick" }, at).state, { type: "lost" }, at);
+    assert.deepEqual(lost(NOW + STEADY_MS).state, {
+        name: "attempt", step: 0, until: NOW + STEADY_MS + ATTEMPT_LIMIT_MS, hoped: false });
+    assert.equal(lost(NOW + STEADY_MS - 1).state.step, 4);
+});
+
+test("an old connection that comes back leaves nothing behind", () => {
+    const first = climb(RESTING, { type: "lost" }, NOW).state;
+    assert.deepEqual(climb(first, { type: "revived" }, NOW + 500), { state: RESTING, todo: "drop" });
+});
+
+test("whatever happens, attempts stay bounded until somebody hurries or a picture stays", () => {
+    const calm = EVENTS.filter((type) => type !== "hurry");
+    for (let seed = 1; seed <= 200; seed += 1) {
+        const random = randomNumbers(seed);
+        let [state, now, attempts] = [RESTING, 0, 0];
+        for (let i = 0; i < 2000; i += 1) {
+            now += random() * 400;
+            const type = calm[Math.floor(random() * calm.length)];
+            const { state: next, todo } = climb(state, { type, deaf: random() < 0.5 }, now);
+            if (next.name === "resting") attempts = 0;
+            if (todo === "attempt") attempts += 1;
+            assert.ok(attempts <= 1 + WAITS_MS.length, `seed ${seed}: ${attempts} attempts in a row`);
+            assert.ok((next.step ?? 0) <= WAITS_MS.length, `seed ${seed}: step ${next.step}`);
+            assert.ok(next.until === undefined || next.until > 0, `seed ${seed}: ${next.until}`);
+            state = next;
+        }
+    }
+});

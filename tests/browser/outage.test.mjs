@@ -1,0 +1,103 @@
+// A network that fails and comes back, between two hosts.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+
+import { DEVICE, Network } from "./network.mjs";
+import { binary, Signpost } from "./signpost.mjs";
+import { chromiumPath, launch, Viewer } from "./viewer.mjs";
+
+const PASSWORD = "quiet-river-7431";
+/** The goals, in seconds from the moment when the network is whole again. */
+const AFTER_OUTAGE_S = 3;
+const AFTER_MOVE_S = 6;
+
+let folder;
+let network;
+let browser;
+let signpost;
+
+before(async () => {
+    folder = mkdtempSync(join(tmpdir(), "signpost-outage-"));
+    const env = { SIGNPOST_ACCESS__PASSWORD_FILE: join(folder, "password") };
+    execFileSync(binary, ["password"], { input: `${PASSWORD}\n`, env: { ...process.env, ...env } });
+    network = await Network.make();
+    signpost = await Signpost.start(["--source", "demo", "--listen", `${DEVICE}:0`], { env, within: network.onDevice });
+    browser = await launch(network.visitorsProgram(chromiumPath));
+});
+
+after(async () => {
+    await browser?.close();
+    await signpost?.stop();
+    network?.remove();
+    if (folder) rmSync(folder, { recursive: true });
+});
+
+/**
+ * A viewer who has logged in and seen the picture for a while. In one run of five the
+ * first page of a browser found no path for half a minute, before any cable was
+ * touched, and the next page found it at once: why is not known yet, and it is told.
+ */
+async function open() {
+    for (let tries = 0; ; tries += 1) {
+        const viewer = await Viewer.open(browser, signpost.url);
+        await viewer.page.getByLabel("Password").fill(PASSWORD);
+        await viewer.page.keyboard.press("Enter");
+        await viewer.page.waitForURL(signpost.url);
+        try {
+            await viewer.until("stats.ladder.name === 'resting' && stats.phase === 'live' && stats.fps > 3", 20);
+            return viewer;
+        } catch (error) {
+            if (tries === 2) throw error;
+            console.log(`# no first picture: ${error.message.split("\n")[0]}`);
+            await viewer.close();
+        }
+    }
+}
+
+/** Waits for a frame after this moment; returns what it took, and says so. */
+async function picture(viewer, t, what) {
+    const began = performance.now();
+    const { frames } = await viewer.stats();
+    await viewer.until(`stats.frames > ${frames + 2} && stats.phase === 'live'`, 30);
+    const seconds = (performance.now() - began) / 1000;
+    t.diagnostic(`picture ${seconds.toFixed(2)} s after ${what}`);
+    return seconds;
+}
+
+test("a cable that is out for 2 s needs no other connection", async (t) => {
+    const viewer = await open();
+    network.cable("down");
+    await delay(2000);
+    network.cable("up");
+    await picture(viewer, t, "2 s without a cable");
+    const { connections, session } = await viewer.stats();
+    assert.equal(connections, 1);
+    assert.ok(session);
+    await viewer.close();
+});
+
+test("after 10 s without a cable the picture is back in the same session", async (t) => {
+    const viewer = await open();
+    const { session } = await viewer.stats();
+    network.cable("down");
+    await delay(10_000);
+    network.cable("up");
+    const seconds = await picture(viewer, t, "10 s without a cable");
+    assert.ok(seconds <= AFTER_OUTAGE_S, `the picture took ${seconds} s`);
+    assert.equal((await viewer.stats()).session, session);
+    await viewer.close();
+});
+
+test("a visitor whose address has changed sees the picture again", async (t) => {
+    const viewer = await open();
+    network.moveVisitor();
+    const seconds = await picture(viewer, t, "the change of address");
+    assert.ok(seconds <= AFTER_MOVE_S, `the picture took ${seconds} s`);
+    await viewer.close();
+});
