@@ -1,0 +1,87 @@
+// The network goes away and comes back, and nobody touches the page.
+
+import { received, firstAfter } from "./presented.mjs";
+import { sleep, within } from "./processes.mjs";
+
+/** The ladder's longest step; starts are spread over it. */
+const LADDER_S = 10;
+
+export const limit_s = ({ short }) => (short ? 130 : 900);
+
+export async function run(stage) {
+    const middle = await stage.network("ann");
+    // A clip that is read, so that there is a transcript to lose.
+    await stage.signpost({ source: "demo", recognition: true });
+    const viewer = await stage.browser("ann");
+    await viewer.until("stats.transcript.length > 0");
+
+    const before = (await received(viewer.page)).connections;
+    const brief = await outage(middle, viewer, 2);
+    const made = (await received(viewer.page)).connections - before;
+    stage.row("2 s outage: new connections", "0", made, made === 0);
+    stage.row("2 s outage: picture after the link is back", "<= 3 s", said(brief), brief <= 3);
+
+    await long(stage, middle, viewer);
+    await moved(stage, middle, viewer);
+}
+
+/** Seconds from the link's return to the next picture. */
+async function outage(middle, viewer, seconds) {
+    await middle.set("ann", "both", { outage: "on" });
+    await sleep(seconds);
+    await middle.set("ann", "both", { outage: "off" });
+    return pictureWithin(viewer, 30);
+}
+
+async function pictureWithin({ page }, limit_s) {
+    // What was in the jitter buffer may still be shown; half a second later it is not.
+    const moment = Date.now();
+    const grace = 500;
+    let first = Number.POSITIVE_INFINITY;
+    await within(limit_s, async () => (first = await firstAfter(page, moment + grace)) < Number.POSITIVE_INFINITY);
+    // A picture stream has more than one picture.
+    await sleep(1);
+    const { fps } = { fps: await page.evaluate((after) => window.presented.filter((time) => time > after).length, first) };
+    return fps >= 5 ? (first - moment) / 1000 : Number.POSITIVE_INFINITY;
+}
+
+const said = (seconds) => (seconds === Number.POSITIVE_INFINITY ? "not within 30 s" : `${seconds.toFixed(1)} s`);
+
+async function long(stage, middle, viewer) {
+    const runs = stage.choose(20, 2);
+    const took = [];
+    let [sessions, transcripts] = [0, 0];
+    for (let run = 0; run < runs; run += 1) {
+        await sleep(3 + (LADDER_S * run) / runs / 5);
+        const before = await viewer.stats();
+        took.push(await outage(middle, viewer, 10 + (run * 2) / runs));
+        const after = await viewer.stats();
+        sessions += after.session === before.session ? 1 : 0;
+        transcripts += follows(before.transcript, after.transcript) ? 1 : 0;
+        if (took.at(-1) === Number.POSITIVE_INFINITY) {
+            // The next run needs a picture to lose: this one is missed already.
+            await viewer.page.reload();
+            await viewer.connects();
+            await viewer.until("stats.transcript.length > 0");
+        }
+    }
+    const slowest = Math.max(...took);
+    stage.row(`10 s outage, ${runs} runs: picture after the link is back`, "<= 3 s", `slowest ${said(slowest)}: ${took.map((t) => t.toFixed(1)).join(" ")}`, slowest <= 3);
+    stage.row("10 s outage: same session", `${runs} of ${runs}`, sessions, sessions === runs);
+    stage.row("10 s outage: same transcript", `${runs} of ${runs}`, transcripts, transcripts === runs);
+}
+
+/** Whether `after` goes on where `before` was, in the last 64 characters that are shown. */
+function follows(before, after) {
+    const kept = before.slice(-8);
+    return kept.length > 0 && (after.includes(kept) || before.includes(after.slice(0, 8)));
+}
+
+async function moved(stage, middle, viewer) {
+    const before = await viewer.stats();
+    middle.move("ann", "192.0.2.2", "192.0.2.77");
+    const took = await pictureWithin(viewer, 30);
+    stage.row("address changed: picture", "<= 6 s", said(took), took <= 6);
+    const after = await viewer.stats();
+    stage.row("address changed: same session", "yes", after.session === before.session ? "yes" : "no", after.session === before.session);
+}

@@ -1,0 +1,118 @@
+// What a scenario gets: its own network, its own release binary, browsers and
+// visitors, and an end to all of them whatever happens.
+
+import { execFile, execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+
+import { binary, Signpost } from "../browser/signpost.mjs";
+import { chromiumPath, launchToKill, Viewer } from "../browser/viewer.mjs";
+import { DEVICE, Middle } from "./network.mjs";
+import { watchPresented } from "./presented.mjs";
+import { built, Visitor } from "./processes.mjs";
+
+const PASSWORD = "quiet-river-7431";
+
+export class Stage {
+    rows = [];
+    #ends = [];
+    #env = {};
+
+    constructor({ short, seed, minutes }) {
+        this.short = short;
+        this.seed = seed;
+        this.minutes = minutes;
+    }
+
+    /** One of two numbers: that of a full run, or that of a short one. */
+    choose(full, short) {
+        return this.short ? short : full;
+    }
+
+    row(figure, goal, measured, met = true) {
+        this.rows.push({ figure, goal, measured: `${measured}`, met: Boolean(met) });
+    }
+
+    /** `work` is done when the scenario ends; the last one first. */
+    finally(work) {
+        this.#ends.push(work);
+    }
+
+    async end() {
+        for (const work of this.#ends.reverse()) {
+            try {
+                await work();
+            } catch (error) {
+                this.row("cleaning up", "done", error.message, false);
+            }
+        }
+    }
+
+    /** Namespaces for the device and these visitors; what starts later starts in them. */
+    async network(...names) {
+        const middle = await Middle.make(names, { seed: this.seed });
+        this.finally(() => middle.remove());
+        this.middle = middle;
+        return middle;
+    }
+
+    /** The release binary: on loopback, or in the device's namespace with a login. */
+    async signpost({ env = {}, source = "test", recognition = false } = {}) {
+        const folder = mkdtempSync(join(tmpdir(), "signpost-chaos-state-"));
+        this.finally(() => rmSync(folder, { recursive: true, force: true }));
+        this.#env = { STATE_DIRECTORY: folder, ...env };
+        // Without its library recognition fails once, says so, and costs nothing from then on.
+        if (!recognition) this.#env.SIGNPOST_MODEL__RUNTIME = join(folder, "none");
+        const words = ["--source", source, "--listen", this.middle ? `${DEVICE}:0` : "127.0.0.1:0"];
+        if (this.middle) {
+            execFileSync(binary, ["password"], { input: `${PASSWORD}\n`, env: { ...process.env, ...this.#env }, stdio: ["pipe", "ignore", "inherit"] });
+        } else words.push("--open");
+        const device = await Signpost.start(words, { env: this.#env, within: this.middle?.onDevice ?? [] });
+        this.finally(() => device.stop());
+        this.device = device;
+        if (this.middle) {
+            const { token } = JSON.parse(await this.#ask("login", this.device.url, PASSWORD));
+            process.env.SIGNPOST_TOKEN = token;
+            this.finally(() => delete process.env.SIGNPOST_TOKEN);
+        }
+        return this.device;
+    }
+
+    /** `/api/v1/status`, asked for on the device itself, so that no link delays it. */
+    async status() {
+        return JSON.parse(await this.#ask("get", this.device.url, "/api/v1/status"));
+    }
+
+    /** A signpost-visitor at one of the network's places, or on loopback; killed at the end. */
+    visitor(words, name) {
+        const within = name ? this.middle.on(name) : this.middle?.onDevice;
+        const visitor = new Visitor(words, { within });
+        this.finally(() => visitor.kill());
+        return visitor;
+    }
+
+    /** A person with a browser, whose picture flows. */
+    async browser(name) {
+        const { browser, kill } = await launchToKill(name ? this.middle.program(name, chromiumPath) : chromiumPath);
+        this.finally(kill);
+        const viewer = await Viewer.open(browser, "about:blank");
+        viewer.kill = kill;
+        await watchPresented(viewer.page);
+        await viewer.page.goto(this.device.url);
+        if (new URL(viewer.page.url()).pathname === "/login") {
+            await viewer.page.getByLabel("Password").fill(PASSWORD);
+            await viewer.page.keyboard.press("Enter");
+            await viewer.page.waitForURL(this.device.url);
+        }
+        await viewer.connects();
+        return viewer;
+    }
+
+    async #ask(...words) {
+        const [program, ...rest] = [...(this.middle?.onDevice ?? []), built("signpost-visitor"), ...words];
+        const { stdout } = await promisify(execFile)(program, rest, { timeout: 20_000, maxBuffer: 1 << 22 });
+        return stdout;
+    }
+}
