@@ -50,6 +50,8 @@ export class Connection {
     #connection;
     /** Addresses that were found before. */
     #found = [];
+    /** Whether the browser has found an address of its own, or has looked for all. */
+    #gathered = false;
     #closing = new AbortController();
     #startedAt = performance.now();
 
@@ -123,6 +125,14 @@ export class Connection {
         return { commands: told(this.commands), predictions: told(this.#predictions) };
     }
 
+    /**
+     * Whether the browser has not begun to look for its own addresses. Chromium (156, Linux)
+     * stays so for as long as a page is loaded if the network changed while it was loading.
+     */
+    get stalled() {
+        return this.phase === "checking" && !this.#gathered;
+    }
+
     /** Ends the connection without a word to `ended`. */
     close() {
         if (this.#closed) return;
@@ -148,7 +158,11 @@ export class Connection {
         };
         // Where there are servers the device may be unable to reach us: its own relay lets
         // nobody in whom it does not know. Without servers it sees where we come from.
-        if (iceServers.length > 0) peer.onicecandidate = ({ candidate }) => this.#name(candidate);
+        const named = iceServers.length > 0;
+        peer.onicecandidate = ({ candidate }) => {
+            this.#gathered = true;
+            if (named) this.#name(candidate);
+        };
         peer.oniceconnectionstatechange = () => this.#follow(peer);
         peer.onconnectionstatechange = () => this.#follow(peer);
         this.#listen(peer.createDataChannel("commands"));

@@ -16,6 +16,10 @@ const STATUS_EVERY_MS = 3000;
 const FIGURES_EVERY_MS = 1000;
 /** Where a reload finds the session that it goes on with. */
 const SESSION_KEY = "signpost.session";
+/** When the page last loaded itself again, in ms since 1970. */
+const RELOADED_KEY = "signpost.reloaded";
+/** If it did not help, it will not help soon. */
+const RELOAD_EVERY_MS = 60_000;
 
 const at = (id) => document.getElementById(id);
 
@@ -72,6 +76,7 @@ const viewing = new Viewing({
         picture?.hold();
     },
     suspicious: askStatus,
+    stalled: reload,
     unauthorised: () => location.replace("/login"),
 });
 
@@ -219,6 +224,18 @@ function leaveSession() {
     } catch {
         // Then a reload gets a new session.
     }
+}
+
+/** What ails this page's browser is gone with the page (see Connection.stalled). */
+function reload() {
+    try {
+        const last = Number(sessionStorage.getItem(RELOADED_KEY) ?? -Infinity);
+        if (Date.now() - last < RELOAD_EVERY_MS) return;
+        sessionStorage.setItem(RELOADED_KEY, `${Date.now()}`);
+    } catch {
+        return; // Without a memory it could go on for ever.
+    }
+    location.reload();
 }
 
 at("connect").addEventListener("click", () => viewing.hurry());

@@ -52,7 +52,8 @@ export class Viewing {
      * one has been ended or replaced, `prediction(connection, message)`,
      * `command(message)`, `link(figures)`, `repair(connection, hold_ms)` with the
      * playout delay that repeated packets need, `suspicious()` when the picture
-     * stands still, and `unauthorised()`.
+     * stands still, `stalled()` when the browser does not look for a path, and
+     * `unauthorised()`.
      */
     constructor(on) {
         this.#on = on;
@@ -225,8 +226,9 @@ export class Viewing {
         // Over a camera that shows nothing, a connection is all there can be.
         if (away && this.#next?.connection.commands.state === "open") this.#arrive();
         if (this.#ladder.name === "attempt" && now >= this.#ladder.until) {
-            const kind = LACKING[this.#next?.connection.phase] ?? "unreachable";
-            this.reason = new Ending(kind);
+            const { phase, stalled } = this.#next?.connection ?? {};
+            this.reason = new Ending(stalled ? "stalled" : (LACKING[phase] ?? "unreachable"));
+            if (stalled) this.#on.stalled();
         }
         this.#step({ type: "tick" });
         if (this.#ladder.name === "waiting") this.#question(now);

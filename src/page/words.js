@@ -132,6 +132,10 @@ export const words = {
             title: "No path to the device was found",
             detail: "The device answered, but its packets do not arrive here. A firewall may block UDP: allow it between this computer and the device, or have a TURN server configured on the device ([ice] servers).",
         },
+        stalled: {
+            title: "This browser does not look for a path to the device",
+            detail: "Close the browser and open it again. It happens when the network changes while a page is loading.",
+        },
         securing: {
             title: "The connection could not be secured",
             detail: "A path was found, but the encryption (DTLS) was not agreed on. Connect again; if it stays so, something between here and the device changes or drops its packets.",

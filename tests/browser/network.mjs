@@ -8,11 +8,14 @@ import { once } from "node:events";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 
 /** RFC 5737: addresses for documentation, so never those of a real network. */
 export const DEVICE = "192.0.2.1";
 export const VISITOR = "192.0.2.2";
 const VISITOR_LATER = "192.0.2.3";
+/** Checking an address takes one to two seconds. */
+const SETTLING_LIMIT_MS = 5000;
 
 export const isRoot = process.getuid() === 0;
 
@@ -81,12 +84,26 @@ export class Network {
             ip("address", "add", `${address}/24`, "dev", "cable");
             ip("link", "set", "cable", "up");
         }
+        await Promise.all([this.onDevice, this.onVisitor].map(settled));
     }
 
     #enter(pid) {
         const user = isRoot ? [] : ["--user", "--preserve-credentials"];
         return ["nsenter", "--target", `${pid}`, ...user, "--net", "--"];
     }
+}
+
+/**
+ * Waits until the kernel has made and checked the cable's own IPv6 address (RFC 4862, 5.4).
+ * A Chromium that starts while addresses change may look for no path in its first page.
+ */
+async function settled(within) {
+    const [program, ...rest] = [...within, "ip", "-6", "-o", "address", "show", "dev", "cable"];
+    for (const deadline = performance.now() + SETTLING_LIMIT_MS; performance.now() < deadline; await delay(50)) {
+        const addresses = execFileSync(program, rest, { encoding: "utf8" });
+        if (addresses.includes("inet6") && !addresses.includes("tentative")) return;
+    }
+    // A kernel without IPv6 makes no such address.
 }
 
 /** Starts a process that holds what `command` made, until its standard input ends. */

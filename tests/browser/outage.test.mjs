@@ -38,26 +38,14 @@ after(async () => {
     if (folder) rmSync(folder, { recursive: true });
 });
 
-/**
- * A viewer who has logged in and seen the picture for a while. In one run of five the
- * first page of a browser found no path for half a minute, before any cable was
- * touched, and the next page found it at once: why is not known yet, and it is told.
- */
+/** A viewer who has logged in and seen the picture for a while. */
 async function open() {
-    for (let tries = 0; ; tries += 1) {
-        const viewer = await Viewer.open(browser, signpost.url);
-        await viewer.page.getByLabel("Password").fill(PASSWORD);
-        await viewer.page.keyboard.press("Enter");
-        await viewer.page.waitForURL(signpost.url);
-        try {
-            await viewer.until("stats.ladder.name === 'resting' && stats.phase === 'live' && stats.fps > 3", 20);
-            return viewer;
-        } catch (error) {
-            if (tries === 2) throw error;
-            console.log(`# no first picture: ${error.message.split("\n")[0]}`);
-            await viewer.close();
-        }
-    }
+    const viewer = await Viewer.open(browser, signpost.url);
+    await viewer.page.getByLabel("Password").fill(PASSWORD);
+    await viewer.page.keyboard.press("Enter");
+    await viewer.page.waitForURL(signpost.url);
+    await viewer.until("stats.ladder.name === 'resting' && stats.phase === 'live' && stats.fps > 3", 20);
+    return viewer;
 }
 
 /** Waits for a frame after this moment; returns what it took, and says so. */

@@ -200,3 +200,39 @@ test("a network that is back starts what a button would", async () => {
     await rests(viewer);
     await viewer.close();
 });
+
+/** Runs in the page before its own scripts: no connection of the first `loads` loads looks for addresses. */
+const stallIn = (loads) => `
+    const load = Number(sessionStorage.getItem("test.loads") ?? 0) + 1;
+    sessionStorage.setItem("test.loads", load);
+    if (load <= ${loads}) {
+        window.RTCPeerConnection = class extends RTCPeerConnection {
+            set onicecandidate(_) {}
+            setRemoteDescription() {
+                return new Promise(() => {});
+            }
+        };
+    }`;
+
+const loads = (viewer) => viewer.page.evaluate(() => Number(sessionStorage.getItem("test.loads")));
+
+test("a browser that looks for no path is helped by loading the page again", async () => {
+    const viewer = await Viewer.open(browser, signpost.url, { script: { content: stallIn(1) } });
+    await viewer.until("stats.attempt?.phase === 'checking'", 10);
+    const { session } = await viewer.stats();
+    await viewer.page.waitForEvent("load");
+    await viewer.until("stats.phase === 'live' && stats.frames > 3", 20);
+    assert.equal(await loads(viewer), 2);
+    assert.equal((await viewer.stats()).session, session);
+    await viewer.close();
+});
+
+test("a page that loading does not help says so and does not load itself for ever", async () => {
+    const viewer = await Viewer.open(browser, signpost.url, { script: { content: stallIn(9) } });
+    await viewer.page.waitForEvent("load");
+    await viewer.until("stats.attempts === 2 && stats.ladder.name === 'waiting'", 40);
+    assert.equal(await loads(viewer), 2);
+    assert.equal((await viewer.stats()).last_reason, "stalled");
+    assert.match(await viewer.page.locator("#line").innerText(), /does not look for a path/);
+    await viewer.close();
+});
