@@ -32,9 +32,21 @@ pub(super) struct Checked {
     pub channels: Channels,
     /// What candidates that come later must follow.
     pub ice: Ice,
-    /// What the answer says to sections that webrtcbin does not see, with their
-    /// places among all sections.
-    rejected: Vec<(usize, String)>,
+    /// Sections that webrtcbin does not see.
+    unseen: Vec<Unseen>,
+    /// Media identifications of the offer's bundle.
+    bundle: Vec<String>,
+}
+
+/// A section that webrtcbin does not see.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Unseen {
+    /// Its place among all sections.
+    index: usize,
+    /// What the answer says to it, without the transport.
+    answer: String,
+    /// Its media identification, if it is accepted and stays silent.
+    silent: Option<String>,
 }
 
 /// Whether an offer has a section for data channels.
@@ -109,13 +121,14 @@ impl Checked {
             video: chosen,
             channels: if data.is_some() { Channels::Offered } else { Channels::Absent },
             ice: Ice::of(&sdp, &kept, &candidates),
-            rejected: sdp
+            unseen: sdp
                 .media
                 .iter()
                 .enumerate()
                 .filter(|(index, _)| !kept.contains(index))
-                .map(|(index, media)| (index, rejection(media)))
+                .map(|(index, media)| Unseen::of(&sdp, index, media))
                 .collect(),
+            bundle: sdp.bundle().unwrap_or_default().into_iter().map(str::to_owned).collect(),
         })
     }
 
@@ -123,12 +136,29 @@ impl Checked {
     pub fn complete(&self, answer: &str) -> String {
         let mut cuts: Vec<usize> = answer.match_indices("\r\nm=").map(|(at, _)| at + 2).collect();
         cuts.push(answer.len());
-        let first = cuts[0];
-        let mut sections: Vec<&str> = cuts.windows(2).map(|cut| &answer[cut[0]..cut[1]]).collect();
-        for (index, text) in &self.rejected {
-            sections.insert((*index).min(sections.len()), text);
+        let session = &answer[..cuts[0]];
+        let mut sections: Vec<String> =
+            cuts.windows(2).map(|cut| answer[cut[0]..cut[1]].to_owned()).collect();
+        let seen = sections.first().cloned().unwrap_or_default();
+        for unseen in &self.unseen {
+            let place = unseen.index.min(sections.len());
+            let names = if unseen.silent.is_some() { &TRANSPORT[..] } else { &TRANSPORT[..4] };
+            sections.insert(place, format!("{}{}", unseen.answer, attributes(&seen, names)));
         }
-        format!("{}{}", &answer[..first], sections.concat())
+        format!("{}{}", self.with_silent(session), sections.concat())
+    }
+
+    /// The answer's session part with the silent sections in its bundle, in the offer's order.
+    fn with_silent(&self, session: &str) -> String {
+        const GROUP: &str = "a=group:BUNDLE ";
+        let Some(line) = session.lines().find(|line| line.starts_with(GROUP)) else {
+            return session.to_owned();
+        };
+        let accepted: Vec<&str> = line[GROUP.len()..].split_ascii_whitespace().collect();
+        let silent = |mid: &str| self.unseen.iter().any(|one| one.silent.as_deref() == Some(mid));
+        let mids = self.bundle.iter().map(String::as_str);
+        let mids: Vec<&str> = mids.filter(|mid| accepted.contains(mid) || silent(mid)).collect();
+        session.replace(line, &format!("{GROUP}{}", mids.join(" ")))
     }
 }
 
@@ -341,15 +371,51 @@ fn tell(text: &mut String, line: &Line) {
     }
 }
 
-/// What the answer says to a section that webrtcbin did not see (RFC 3264, 6).
-fn rejection(media: &Media) -> String {
-    let Media { kind, protocol, formats, .. } = media;
-    let mut text = String::new();
-    push(&mut text, 'm', &format!("{kind} 0 {protocol} {}", formats.join(" ")));
-    push(&mut text, 'c', "IN IP4 0.0.0.0");
-    push(&mut text, 'a', "inactive");
-    mid(media).into_iter().for_each(|mid| push(&mut text, 'a', &format!("mid:{mid}")));
-    text
+impl Unseen {
+    /// There is no sound, and everything else is rejected (RFC 3264, 6).
+    fn of(sdp: &Sdp, index: usize, media: &Media) -> Self {
+        let Media { kind, protocol, formats, .. } = media;
+        let silent = silent(sdp, media);
+        let (port, taken) = silent.map_or((0, formats.join(" ")), |format| (9, format.to_owned()));
+        let mut text = String::new();
+        push(&mut text, 'm', &format!("{kind} {port} {protocol} {taken}"));
+        push(&mut text, 'c', "IN IP4 0.0.0.0");
+        if let Some((format, encoding)) = silent.and_then(|f| Some((f, media.encoding(f)?))) {
+            push(&mut text, 'a', "rtcp-mux");
+            push(&mut text, 'a', &format!("rtpmap:{format} {encoding}"));
+        }
+        push(&mut text, 'a', "inactive");
+        let mid = mid(media);
+        mid.into_iter().for_each(|mid| push(&mut text, 'a', &format!("mid:{mid}")));
+        Self { index, answer: text, silent: silent.and(mid).map(str::to_owned) }
+    }
+}
+
+/// The format in which a section for sound is accepted and stays silent. Rejected, it would
+/// make GStreamer's whepsrc offer again without end: its webrtcbin goes on looking for somebody
+/// who takes it.
+fn silent<'a>(sdp: &Sdp, media: &Media<'a>) -> Option<&'a str> {
+    let name = mid(media)?;
+    let alone = sdp.media.iter().filter(|other| mid(other) == Some(name)).count() == 1;
+    let bundled = alone && sdp.bundle().unwrap_or_default().contains(&name);
+    let sound = media.kind == "audio" && media.protocol.contains("RTP/SAVP");
+    let format = media.formats.first().copied()?;
+    let known = media.encoding(format).is_some();
+    (sound && known && bundled && used(media) && media.has("rtcp-mux")).then_some(format)
+}
+
+/// What a section says of its transport. webrtcbin, as a player has it, wants all but the
+/// candidates in every section, rejected or not ("No fingerprint lines in sdp for media 0");
+/// Chromium wants the candidates in the first one of the bundle.
+const TRANSPORT: [&str; 5] = ["ice-ufrag", "ice-pwd", "fingerprint", "setup", "candidate"];
+
+/// Lines of a section with attributes of these names.
+fn attributes(section: &str, names: &[&str]) -> String {
+    let named = |line: &&str| {
+        let name = line.strip_prefix("a=").and_then(|value| value.split_once(':'));
+        name.is_some_and(|(name, _)| names.contains(&name))
+    };
+    section.split_inclusive("\r\n").filter(named).collect()
 }
 
 fn mid<'a>(media: &Media<'a>) -> Option<&'a str> {

@@ -35,7 +35,8 @@ fn data(mid: u8) -> String {
 
 fn audio(mid: u8) -> String {
     let line = "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n";
-    format!("{line}{TRANSPORT}a=mid:{mid}\r\na=sendrecv\r\na=rtpmap:111 opus/48000/2\r\n")
+    let lines = "a=sendrecv\r\na=rtcp-mux\r\na=rtpmap:111 opus/48000/2\r\n";
+    format!("{line}{TRANSPORT}a=mid:{mid}\r\n{lines}")
 }
 
 fn good() -> String {
@@ -169,20 +170,45 @@ fn names_that_somebody_made_up_are_kept_from_webrtcbin() {
 }
 
 #[test]
-fn audio_is_kept_from_webrtcbin_and_rejected_in_the_answer() {
+fn audio_is_kept_from_webrtcbin_and_silent_in_the_answer() {
     let offer = format!("{SESSION}a=group:BUNDLE 0 1 2\r\n{}{}{}", audio(0), video(1), data(2));
     let checked = Checked::of(&offer).unwrap();
     assert!(checked.sdp.contains("a=group:BUNDLE 1 2\r\n"));
     assert!(!checked.sdp.contains("m=audio"));
-    let answer = "v=0\r\na=group:BUNDLE 1 2\r\nm=video 9 X 108\r\na=mid:1\r\n\
-        m=application 9 Y\r\na=mid:2\r\n";
-    let expected = "v=0\r\na=group:BUNDLE 1 2\r\nm=audio 0 UDP/TLS/RTP/SAVPF 111\r\n\
-        c=IN IP4 0.0.0.0\r\na=inactive\r\na=mid:0\r\nm=video 9 X 108\r\na=mid:1\r\n\
-        m=application 9 Y\r\na=mid:2\r\n";
-    assert_eq!(checked.complete(answer), expected);
-    let last = format!("{SESSION}a=group:BUNDLE 1 0\r\n{}{}", video(1), audio(0));
-    let answer = "v=0\r\nm=video 9 X 108\r\na=mid:1\r\n";
-    assert!(Checked::of(&last).unwrap().complete(answer).ends_with("a=inactive\r\na=mid:0\r\n"));
+    // GStreamer's players want the transport in every section, Chromium the candidates in
+    // the first one.
+    let transport = "a=ice-ufrag:u\r\na=ice-pwd:p\r\na=setup:active\r\n\
+        a=fingerprint:sha-256 AB\r\na=candidate:1 1 UDP 1 192.0.2.2 5 typ host\r\n";
+    let seen = format!(
+        "m=video 9 X 108\r\na=mid:1\r\n{transport}m=application 9 Y\r\na=mid:2\r\n{transport}"
+    );
+    let answer = format!("v=0\r\na=group:BUNDLE 1 2\r\n{seen}");
+    let expected = format!(
+        "v=0\r\na=group:BUNDLE 0 1 2\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\n\
+         a=rtcp-mux\r\na=rtpmap:111 opus/48000/2\r\na=inactive\r\na=mid:0\r\n{transport}{seen}"
+    );
+    assert_eq!(checked.complete(&answer), expected);
+}
+
+#[test]
+fn what_cannot_be_silent_is_rejected_where_it_stands() {
+    let second = video(0).replace("a=recvonly", "a=sendonly");
+    let unbundled = audio(0).replace("a=mid:0", "a=mid:5");
+    let twice = audio(1);
+    for other in [second, unbundled, twice] {
+        for first in [true, false] {
+            let both = if first { [&other, &video(1)] } else { [&video(1), &other] };
+            let offer = format!("{SESSION}a=group:BUNDLE 1 0\r\n{}{}", both[0], both[1]);
+            let answer =
+                "v=0\r\na=group:BUNDLE 1\r\nm=video 9 X 108\r\na=mid:1\r\na=candidate:1\r\n";
+            let whole = Checked::of(&offer).unwrap().complete(answer);
+            assert!(whole.contains("a=group:BUNDLE 1\r\n"), "{whole}");
+            let sections: Vec<&str> = whole.lines().filter(|line| line.starts_with("m=")).collect();
+            let rejected = sections[usize::from(!first)].split(' ').nth(1);
+            assert_eq!((sections.len(), rejected), (2, Some("0")), "{whole}");
+            assert_eq!(whole.matches("a=candidate").count(), 1, "{whole}");
+        }
+    }
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
     aiortc_whep.py WHEP_URL CODEC..      (h264, vp8)
 
-Prints what it saw as one line of JSON. aiortc offers with all its candidates.
+Prints what it saw as one line of JSON. aiortc offers with all its candidates, and sound
+too, which there is none of.
 """
 
 import asyncio
@@ -50,6 +51,7 @@ async def look(track):
 
 async def watch(url, codecs):
     connection = RTCPeerConnection()
+    connection.addTransceiver("audio", direction="recvonly")
     transceiver = connection.addTransceiver("video", direction="recvonly")
     known = RTCRtpReceiver.getCapabilities("video").codecs
     wanted = [codec for codec in known if codec.mimeType.lower().removeprefix("video/") in codecs]

@@ -76,8 +76,12 @@ export async function plays(url) {
         return answer;
     };
     const peer = new RTCPeerConnection();
+    // As players do that know nothing of the other side; there is no sound.
+    peer.addTransceiver("audio", { direction: "recvonly" });
     peer.addTransceiver("video", { direction: "recvonly" });
-    const track = new Promise((resolve) => (peer.ontrack = (event) => resolve(event.track)));
+    const track = new Promise((resolve) => {
+        peer.ontrack = (event) => event.track.kind === "video" && resolve(event.track);
+    });
     const player = new WHEPClient();
     await player.view(peer, url);
     const seen = await window.look(await track);

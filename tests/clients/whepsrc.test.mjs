@@ -1,4 +1,5 @@
-// GStreamer's whepsrc, of a still picture: few bytes, so that its reports are rare.
+// GStreamer's whepsrc, with its own choice of caps and of a still picture: few bytes, so
+// that its reports are rare.
 
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -8,7 +9,7 @@ import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { Signpost } from "../browser/signpost.mjs";
-import { eventually, isPicture, run, seenBy } from "./programs.mjs";
+import { eventually, isMovingPicture, isPicture, run, seenBy } from "./programs.mjs";
 
 const player =
     process.env.SIGNPOST_CLIENTS_WHEPSRC ??
@@ -17,7 +18,7 @@ const player =
 /** Longer than any limit of silence: a peer that is not heard is let go after 6 s or 3 of its intervals. */
 const WATCHING_S = 20;
 
-/** whepsrc's own caps offer H.264 without packetization-mode=1, in which a picture must fit a packet. */
+/** whepsrc's own caps get VP8: they offer H.264 without packetization-mode=1, in which a picture must fit a packet. */
 const H264 =
     "application/x-rtp,media=video,encoding-name=H264,payload=103,clock-rate=90000," +
     "packetization-mode=(string)1,profile-level-id=(string)42e01f";
@@ -35,6 +36,17 @@ before(async () => {
 after(async () => {
     await signpost?.stop();
     if (folder) rmSync(folder, { recursive: true });
+});
+
+test("whepsrc as it comes, which offers sound too, sees moving pictures", async () => {
+    const device = await Signpost.start(["--open", "--source", "test", "--listen", "127.0.0.1:0"]);
+    try {
+        isMovingPicture(await seenBy(player, ["watch", `${device.url}whep`, "3"]));
+        const { sessions } = await eventually(device, ({ sessions }) => sessions.connections === 0);
+        assert.deepEqual([sessions.connected, sessions.lost], [1, {}]);
+    } finally {
+        await device.stop();
+    }
 });
 
 test(`whepsrc watches a still picture for ${WATCHING_S} s and is neither lost nor left behind`, async () => {
