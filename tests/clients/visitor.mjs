@@ -1,14 +1,22 @@
 // What a visitor's page does. Each function runs inside the browser, so it stands alone
-// but for `window.look`.
+// but for `window.soon` and `window.look`.
+
+/** Given to every page as `window.soon`: what a promise gives, or an error after 20 s. */
+export function soon(promise, what) {
+    const late = new Promise((_, reject) => {
+        setTimeout(() => reject(new Error(`${what}: not within 20 s`)), 20_000);
+    });
+    return Promise.race([promise, late]);
+}
 
 /** Given to every page as `window.look`: mean and deviation of a track's first picture, and what moved in 45. */
 export async function look(track) {
     const video = document.createElement("video");
     video.muted = true;
     video.srcObject = new MediaStream([track]);
-    await video.play();
+    await window.soon(video.play(), "the picture's begin");
     const grid = async () => {
-        await new Promise((resolve) => video.requestVideoFrameCallback(resolve));
+        await window.soon(new Promise((resolve) => video.requestVideoFrameCallback(resolve)), "a picture");
         const context = new OffscreenCanvas(64, 36).getContext("2d");
         context.drawImage(video, 0, 0, 64, 36);
         const { data } = context.getImageData(0, 0, 64, 36);
@@ -54,15 +62,16 @@ export async function meets(settings) {
     peer.addTransceiver("video", { direction: "recvonly" });
     const track = new Promise((resolve) => (peer.ontrack = (event) => resolve(event.track)));
     await peer.setLocalDescription();
-    await new Promise((resolve) => {
+    const gathered = new Promise((resolve) => {
         peer.onicegatheringstatechange = () => peer.iceGatheringState === "complete" && resolve();
     });
+    await window.soon(gathered, "all candidates");
     const headers = { "Content-Type": "application/sdp" };
     const reply = await fetch("/whep", { method: "POST", headers, body: peer.localDescription.sdp });
     const answer = await reply.text();
     if (!reply.ok) return { status: reply.status, answer };
     await peer.setRemoteDescription({ type: "answer", sdp: answer });
-    return { status: reply.status, answer, ...(await window.look(await track)) };
+    return { status: reply.status, answer, ...(await window.look(await window.soon(track, "a track"))) };
 }
 
 /** Plays `url` with whip-whep for 45 pictures: their brightness, and what the player could read. */
@@ -84,7 +93,7 @@ export async function plays(url) {
     });
     const player = new WHEPClient();
     await player.view(peer, url);
-    const seen = await window.look(await track);
+    const seen = await window.look(await window.soon(track, "a track"));
     const { iceServers } = peer.getConfiguration();
     await player.stop();
     const servers = iceServers.map(({ urls, username, credential }) => ({ urls, username, credential }));
@@ -93,5 +102,5 @@ export async function plays(url) {
 
 /** Gives a page what the functions above need. */
 export function equip(page) {
-    return page.addInitScript(`window.look = ${look}`);
+    return page.addInitScript(`window.soon = ${soon}; window.look = ${look};`);
 }
