@@ -13,7 +13,7 @@ export function figures(report) {
     return {
         packets: video?.packetsReceived ?? video?.framesReceived,
         lost: video?.packetsLost,
-        repeated: video?.retransmittedPacketsReceived,
+        asked: video?.nackCount,
         bytes: video?.bytesReceived,
         received: video?.framesReceived,
         decoded: video?.framesDecoded,

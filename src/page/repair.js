@@ -14,14 +14,14 @@ const FORGOTTEN_MS = 10000;
 const STEP_MS = 20;
 
 export class Repair {
-    #repeated;
+    #asked;
     #until = 0;
     #hold_ms = 0;
 
     /** The figures of link.js at `now` (ms of the page's clock). */
-    observe({ repeated, roundTrip_ms }, now) {
-        const more = repeated > this.#repeated;
-        this.#repeated = repeated ?? this.#repeated;
+    observe({ asked, roundTrip_ms }, now) {
+        const more = asked > this.#asked;
+        this.#asked = asked ?? this.#asked;
         if (!more || roundTrip_ms === undefined) return;
         const wanted = Math.min(LONGEST_MS, Math.ceil((roundTrip_ms + NOTICED_MS) / STEP_MS) * STEP_MS);
         this.#hold_ms = now < this.#until ? Math.max(this.#hold_ms, wanted) : wanted;

@@ -3,7 +3,9 @@
 //! One encoder serves everybody, so that a single slow viewer must not pull it
 //! down: it moves to the low rendition, and comes back by trial, because an
 //! estimator never shows more than a small multiple of what is sent (facts on
-//! congestion). Congestion that has begun is ended at once: no pictures and no
+//! congestion). Before a trial, which freezes the picture for half a second where it
+//! fails, repeats of packets fill up what is sent: they show most failures, and cost
+//! the picture nothing or little (as padding does in draft-ietf-rmcat-gcc-02's probes). Congestion that has begun is ended at once: no pictures and no
 //! repeats for a moment, then a key unit; a browser left alone freezes for 3 s
 //! before it asks for one.
 
@@ -53,6 +55,15 @@ const TRIAL_AFTER_AT_MOST: Duration = Duration::from_secs(60);
 /// queue that it makes for congestion: it is asked once more when that is over.
 const KEY_UNIT_PASSES: Duration = Duration::from_millis(700);
 
+/// What is sent before a trial grows to so many times the former, each for so long, until
+/// it is what the trial needs, and stays there for a while.
+const PROBE_GROWS: f64 = 1.5;
+const PROBE_STEP: Duration = Duration::from_millis(200);
+const PROBE_STAYS: Duration = Duration::from_millis(400);
+
+/// Between two probes; one that fails has no other consequence.
+const BETWEEN_PROBES: Duration = Duration::from_secs(10);
+
 /// Who falls back sooner after a trial has not recovered: it waits longer.
 const SETTLED: Duration = Duration::from_secs(10);
 
@@ -77,6 +88,8 @@ pub(super) struct Targets {
     pub full_kbps: u32,
     /// `None`: this camera has no low rendition.
     pub low_kbps: Option<u32>,
+    /// What a trial of the full one begins with.
+    pub trial_kbps: u32,
 }
 
 /// What is to be done for a viewer.
@@ -91,7 +104,9 @@ pub(super) enum Change {
     /// The full rendition, on trial.
     ToFull,
     /// The estimate begins anew.
-    Probe,
+    Reset,
+    /// Repeats fill up what is sent to this, in kbit/s, until the next tick.
+    Probe(u32),
 }
 
 /// Why a viewer is shown the low rendition.
@@ -115,6 +130,7 @@ pub(super) struct Adaptation {
     wishes: VecDeque<Duration>,
     /// Before the next trial; `None`: there was no fall yet.
     wait: Option<Duration>,
+    next_probe: Duration,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -123,13 +139,15 @@ enum Step {
     Full { since: Duration, poor_since: Option<Duration> },
     /// On the low one, and since when there was no trouble.
     Low { clean_since: Duration },
+    /// On the low one, with repeats to see whether a trial is worth it.
+    Probe { began: Duration },
     /// On the full one to see whether it is carried.
-    Trial { began: Duration, probed: Probed, poor_since: Option<Duration> },
+    Trial { began: Duration, reset: Reset, poor_since: Option<Duration> },
 }
 
-/// Whether the key unit with which a trial began is thought to have passed.
+/// Whether the estimate began anew after the key unit with which a trial began.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Probed {
+enum Reset {
     NotYet,
     Done,
 }
@@ -145,12 +163,13 @@ impl Adaptation {
             next_pause: now,
             wishes: VecDeque::new(),
             wait: None,
+            next_probe: now,
         }
     }
 
     /// Whether it is shown the full rendition.
     pub fn on_full(&self) -> bool {
-        !matches!(self.step, Step::Low { .. })
+        !matches!(self.step, Step::Low { .. } | Step::Probe { .. })
     }
 
     /// What follows from a reading at `now`, a time that only rises. In this order.
@@ -166,7 +185,12 @@ impl Adaptation {
             return vec![Change::Resume];
         }
         let mut changes = Vec::new();
-        if now >= self.next_pause && self.traffic.loss(now).is_some_and(|loss| loss > HEAVY_LOSS) {
+        // What a probe loses is its own doing, and ends with it.
+        let probes = matches!(self.step, Step::Probe { .. });
+        if !probes
+            && now >= self.next_pause
+            && self.traffic.loss(now).is_some_and(|loss| loss > HEAVY_LOSS)
+        {
             self.paused_until = Some(now + PAUSE);
             self.next_pause = now + BETWEEN_PAUSES;
             self.traffic.forget();
@@ -194,17 +218,17 @@ impl Adaptation {
                 let long = poor_since.is_some_and(|since| now - since >= TOO_LITTLE);
                 long.then(|| self.fall(Cause::Network, targets, now)).flatten()
             }
-            Step::Trial { began, probed: Probed::NotYet, .. } => {
+            Step::Trial { began, reset: Reset::NotYet, .. } => {
                 let passed = now - began >= KEY_UNIT_PASSES;
-                let probed = Probed::Done;
+                let reset = Reset::Done;
                 passed.then(|| {
-                    self.step = Step::Trial { began, probed, poor_since: None };
-                    Change::Probe
+                    self.step = Step::Trial { began, reset, poor_since: None };
+                    Change::Reset
                 })
             }
-            Step::Trial { began, probed, poor_since } => {
+            Step::Trial { began, reset, poor_since } => {
                 let poor_since = poor.then(|| poor_since.unwrap_or(now));
-                self.step = Step::Trial { began, probed, poor_since };
+                self.step = Step::Trial { began, reset, poor_since };
                 if poor_since.is_some_and(|since| now - since >= TOO_LITTLE_ON_TRIAL) {
                     return self.fall(Cause::Network, targets, now);
                 }
@@ -213,32 +237,70 @@ impl Adaptation {
                 }
                 None
             }
-            Step::Low { clean_since } => {
-                let trouble = self.traffic.loss(now).is_some_and(|loss| loss > SOME_LOSS);
-                // Without the low rendition there is nothing to stay for.
-                let carried = targets.low_kbps.is_none_or(|low| match reading.estimate_kbps {
-                    Some(estimate) => estimate >= low,
-                    None => !self.fed_back,
-                });
-                if trouble || !carried {
-                    self.step = Step::Low { clean_since: now };
-                } else if self.wait.is_none_or(|wait| now - clean_since >= wait)
-                    || targets.low_kbps.is_none()
-                {
-                    let probed = Probed::NotYet;
-                    self.step = Step::Trial { began: now, probed, poor_since: None };
-                    return Some(Change::ToFull);
-                }
-                None
-            }
+            Step::Low { clean_since } => self.rest(clean_since, reading, targets, now),
+            Step::Probe { began } => Some(self.probe(began, reading, targets, now)),
         }
+    }
+
+    /// On the low rendition, until a trial is worth a probe.
+    fn rest(
+        &mut self,
+        clean_since: Duration,
+        reading: Reading,
+        targets: Targets,
+        now: Duration,
+    ) -> Option<Change> {
+        // Without the low rendition there is nothing to stay for.
+        let Some(low_kbps) = targets.low_kbps else { return Some(self.try_full(now)) };
+        let trouble = self.traffic.loss(now).is_some_and(|loss| loss > SOME_LOSS);
+        let carried = reading.estimate_kbps.map_or(!self.fed_back, |estimate| estimate >= low_kbps);
+        if trouble || !carried {
+            self.step = Step::Low { clean_since: now };
+            return None;
+        }
+        if self.wait.is_some_and(|wait| now - clean_since < wait) || now < self.next_probe {
+            return None;
+        }
+        if !self.fed_back {
+            return Some(self.try_full(now));
+        }
+        self.step = Step::Probe { began: now };
+        Some(Change::Reset)
+    }
+
+    /// Sends more and more, until there is a sign of trouble or enough for a trial.
+    fn probe(
+        &mut self,
+        began: Duration,
+        reading: Reading,
+        targets: Targets,
+        now: Duration,
+    ) -> Change {
+        let wanted = f64::from(targets.trial_kbps);
+        let poor = reading.estimate_kbps.is_none_or(|kbps| f64::from(kbps) < ENOUGH * wanted);
+        if poor || self.traffic.loss(now).is_some_and(|loss| loss > SOME_LOSS) {
+            self.step = Step::Low { clean_since: now };
+            self.next_probe = now + BETWEEN_PROBES;
+            self.next_pause = now + BETWEEN_PAUSES;
+            self.traffic.forget();
+            return Change::Probe(0);
+        }
+        match probe_kbps(targets, now - began) {
+            Some(kbps) => Change::Probe(kbps),
+            None => self.try_full(now),
+        }
+    }
+
+    fn try_full(&mut self, now: Duration) -> Change {
+        self.step = Step::Trial { began: now, reset: Reset::NotYet, poor_since: None };
+        Change::ToFull
     }
 
     /// Moves to the low rendition, if there is one and it is not shown already.
     fn fall(&mut self, cause: Cause, targets: Targets, now: Duration) -> Option<Change> {
         targets.low_kbps?;
         let settled = match self.step {
-            Step::Low { .. } => {
+            Step::Low { .. } | Step::Probe { .. } => {
                 self.step = Step::Low { clean_since: now };
                 return None;
             }
@@ -263,6 +325,21 @@ impl Adaptation {
             self.wishes.pop_front();
         }
     }
+}
+
+/// What is sent after a probe has lasted for `lasted`; `None` when it is over.
+fn probe_kbps(targets: Targets, lasted: Duration) -> Option<u32> {
+    let goal = f64::from(targets.trial_kbps);
+    let mut rate = f64::from(targets.low_kbps?);
+    let mut until = Duration::ZERO;
+    while rate < goal {
+        rate = (rate * PROBE_GROWS).min(goal);
+        until += PROBE_STEP;
+        if lasted < until {
+            return Some(rate as u32);
+        }
+    }
+    (lasted < until + PROBE_STAYS).then_some(goal as u32)
 }
 
 /// What the full rendition is encoded with: as much as its best viewer's network

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 const TICK_MS: u64 = 100;
-const TARGETS: Targets = Targets { full_kbps: 2500, low_kbps: Some(400) };
+const TARGETS: Targets = Targets { full_kbps: 2500, low_kbps: Some(400), trial_kbps: 2500 };
 
 /// A viewer with its clock.
 struct Viewer {
@@ -30,6 +30,15 @@ impl Viewer {
             let change = self.tick(reading).first().copied();
             change.map(|change| (change, self.now - began))
         })
+    }
+
+    /// When the next trial begins on a network that carries probes of it.
+    fn trial(&mut self) -> Duration {
+        let began = self.now;
+        while !self.tick(carries(3000)).contains(&Change::ToFull) {
+            assert!(self.now - began < ms(100_000), "no trial");
+        }
+        self.now - began
     }
 }
 
@@ -109,49 +118,94 @@ fn a_fourth_wish_within_ten_seconds_is_one_too_many() {
     assert_eq!(changes, [Change::ToLow(Cause::Requests)]);
 }
 
+/// From the beginning of a probe to that of the trial.
+const PROBE: Duration = ms(1400);
+
+#[test]
+fn a_probe_grows_to_what_a_trial_needs() {
+    let mut viewer = Viewer::new();
+    viewer.first(carries(900), 5);
+    assert_eq!(viewer.first(carries(3000), 10), Some((Change::Reset, FIRST_TRIAL_AFTER)));
+    let probed: Vec<Change> = (0..15).flat_map(|_| viewer.tick(carries(3000))).collect();
+    let rates = [600, 900, 900, 1350, 1350, 2025, 2025, 2500, 2500, 2500, 2500, 2500, 2500];
+    let (rates, rest) = (rates.map(Change::Probe), &probed[13..]);
+    assert_eq!(probed[..13], rates);
+    assert_eq!(rest, [Change::ToFull]);
+}
+
+#[test]
+fn a_probe_that_is_not_carried_ends_at_once_and_comes_again_after_ten_seconds() {
+    let slow = carries(1900);
+    let lossy = Reading { lost: 40, ..carries(3000) };
+    for trouble in [slow, lossy, Reading::default()] {
+        let mut viewer = Viewer::new();
+        viewer.first(carries(900), 5);
+        for wait in [5000, 10_000, 10_000, 10_000, 10_000, 10_000, 10_000] {
+            assert_eq!(viewer.first(carries(3000), 20), Some((Change::Reset, ms(wait))));
+            viewer.tick(carries(3000));
+            assert_eq!(viewer.tick(Reading { arrived: 40, ..trouble }), [Change::Probe(0)]);
+            assert!(!viewer.adaptation.on_full());
+        }
+    }
+}
+
+#[test]
+fn what_a_probe_loses_pauses_nobody() {
+    let mut viewer = Viewer::new();
+    viewer.first(carries(900), 5);
+    viewer.first(carries(3000), 20);
+    viewer.tick(carries(3000));
+    let flooded = Reading { estimate_kbps: Some(900), arrived: 30, lost: 30, wishes: 0 };
+    assert_eq!(viewer.tick(flooded), [Change::Probe(0)]);
+    (0..14).for_each(|_| assert_eq!(viewer.tick(flooded), []));
+    assert_eq!(viewer.first(flooded, 1).map(|(change, _)| change), Some(Change::Pause));
+}
+
+#[test]
+fn who_feeds_nothing_back_is_not_probed() {
+    let mut viewer = Viewer::new();
+    let wishes = Reading { wishes: 4, ..Reading::default() };
+    assert_eq!(viewer.tick(wishes), [Change::ToLow(Cause::Requests)]);
+    let (change, after) = viewer.first(Reading::default(), 20).expect("a trial");
+    assert_eq!((change, after), (Change::ToFull, FIRST_TRIAL_AFTER));
+}
+
 #[test]
 fn going_up_is_a_trial_that_comes_back_after_longer_each_time() {
     let mut viewer = Viewer::new();
     viewer.first(carries(900), 5);
-    let mut waits = Vec::new();
-    for _ in 0..6 {
-        let (change, after) = viewer.first(carries(900), 100).expect("a trial");
-        assert_eq!(change, Change::ToFull);
-        waits.push((after.as_millis() as u64 + 50) / 1000);
+    for wait in [5, 10, 20, 40, 60, 60] {
+        assert_eq!(viewer.trial(), ms(wait * 1000) + PROBE);
         assert!(viewer.adaptation.on_full());
-        assert_eq!(viewer.first(carries(900), 5), Some((Change::Probe, ms(700))));
+        assert_eq!(viewer.first(carries(900), 5), Some((Change::Reset, ms(700))));
         let (change, after) = viewer.first(carries(900), 5).expect("its end");
         assert_eq!((change, after), (Change::ToLow(Cause::Network), ms(400)));
     }
-    assert_eq!(waits, [5, 10, 20, 40, 60, 60]);
 }
 
 #[test]
 fn a_trial_that_is_carried_stays_and_the_next_fall_starts_anew() {
     let mut viewer = Viewer::new();
     viewer.first(carries(900), 5);
-    viewer.first(carries(900), 10);
+    viewer.trial();
     viewer.first(carries(900), 1);
     viewer.first(carries(900), 1);
-    let (change, _) = viewer.first(carries(3000), 20).expect("the second trial");
-    assert_eq!(change, Change::ToFull);
-    assert_eq!(viewer.first(carries(3000), 15), Some((Change::Probe, ms(700))));
+    assert_eq!(viewer.trial(), FIRST_TRIAL_AFTER * 2 + PROBE);
+    assert_eq!(viewer.first(carries(3000), 15), Some((Change::Reset, ms(700))));
     assert_eq!(viewer.first(carries(3000), 15), None);
     viewer.first(carries(900), 5);
-    let (change, after) = viewer.first(carries(3000), 20).expect("a trial");
-    assert_eq!((change, after), (Change::ToFull, FIRST_TRIAL_AFTER));
+    assert_eq!(viewer.trial(), FIRST_TRIAL_AFTER + PROBE);
 }
 
 #[test]
 fn who_falls_right_after_a_trial_waits_longer() {
     let mut viewer = Viewer::new();
     viewer.first(carries(900), 5);
-    viewer.first(carries(3000), 10);
+    viewer.trial();
     viewer.first(carries(3000), 1);
     assert_eq!(viewer.first(carries(3000), 3), None, "the trial is over");
     assert!(viewer.first(carries(900), 5).is_some());
-    let (_, after) = viewer.first(carries(3000), 20).expect("a trial");
-    assert_eq!(after, FIRST_TRIAL_AFTER * 2);
+    assert_eq!(viewer.trial(), FIRST_TRIAL_AFTER * 2 + PROBE);
 }
 
 #[test]
@@ -163,7 +217,7 @@ fn trouble_on_the_low_rendition_puts_the_trial_off() {
     assert_eq!(viewer.first(carries(900), 4), None);
     // A link that is down feeds nothing back.
     assert_eq!(viewer.first(Reading::default(), 30), None);
-    assert_eq!(viewer.first(carries(900), 10).map(|(_, after)| after), Some(ms(5000)));
+    assert_eq!(viewer.first(carries(900), 10), Some((Change::Reset, ms(5000))));
 }
 
 #[test]
@@ -193,7 +247,10 @@ proptest! {
                     Change::Resume => prop_assert!(paused.take().is_some()),
                     Change::ToLow(_) => prop_assert!(std::mem::replace(&mut full, false)),
                     Change::ToFull => prop_assert!(!std::mem::replace(&mut full, true)),
-                    Change::Probe => prop_assert!(full),
+                    Change::Reset => {}
+                    Change::Probe(kbps) => {
+                        prop_assert!(!full && kbps <= TARGETS.trial_kbps);
+                    }
                 }
             }
             prop_assert_eq!(viewer.adaptation.on_full(), full);

@@ -1,5 +1,5 @@
 //! What stands between a viewer's payloader and its network: an estimate of what
-//! the network carries, and a limit on repeats.
+//! the network carries, a limit on repeats, and repeats to probe with.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -8,6 +8,7 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 
 use super::meter::Meter;
+use super::recent::Recent;
 use super::repeats::Repeats;
 
 /// The estimator's limits and its first word, in multiples of the rate that is
@@ -35,12 +36,25 @@ pub(super) struct Congestion {
     pub meter: Meter,
     most_kbps: Arc<AtomicU32>,
     estimator: Arc<OnceLock<gst::glib::WeakRef<gst::Element>>>,
+    passed: Arc<Mutex<Passed>>,
+}
+
+/// What the two threads that meet at the estimator, RTP and RTCP, hold for a table look-up.
+#[derive(Debug, Default)]
+struct Passed {
+    repeats: Repeats,
+    recent: Recent,
 }
 
 impl Congestion {
     /// `most_kbps`: what is sent at most, without repeats.
     pub fn new(meter: Meter, most_kbps: u32) -> Self {
-        Self { meter, most_kbps: Arc::new(most_kbps.into()), estimator: Arc::default() }
+        Self {
+            meter,
+            most_kbps: Arc::new(most_kbps.into()),
+            estimator: Arc::default(),
+            passed: Arc::default(),
+        }
     }
 
     /// Another rate is sent at most from now on. The estimator takes it while it plays
@@ -62,7 +76,7 @@ impl Congestion {
     pub fn sender(&self) -> Option<gst::Element> {
         let element =
             self.estimator().or_else(|| gst::ElementFactory::make("identity").build().ok())?;
-        watch(&element.static_pad("sink")?, self.meter.clone());
+        watch(&element.static_pad("sink")?, self.meter.clone(), self.passed.clone());
         Some(element)
     }
 
@@ -87,23 +101,47 @@ impl Congestion {
 
     /// Makes the estimator believe in `kbps` until it learns otherwise. Writing the
     /// estimate resets both of its controllers (gst-plugin-rtp 0.15).
-    pub fn probe(&self, kbps: u32) {
+    pub fn believe(&self, kbps: u32) {
         let estimator = self.estimator.get().and_then(gst::glib::WeakRef::upgrade);
         if let Some(estimator) = estimator {
             let bps = kbps.saturating_mul(1000).min(self.most_bps());
             estimator.set_property("estimated-bitrate", bps.max(LEAST_BPS));
         }
     }
+
+    /// Sends the newest packets again, `bytes` of them: as padding, for the estimator to see
+    /// what arrives. A peer that negotiated no repeats gets nothing.
+    pub fn fill(&self, bytes: u64) {
+        let estimator = self.estimator.get().and_then(gst::glib::WeakRef::upgrade);
+        let pad = estimator.and_then(|estimator| estimator.static_pad("sink")?.peer());
+        let newest =
+            self.passed.lock().unwrap_or_else(PoisonError::into_inner).recent.newest(bytes);
+        let (Some(pad), Some((ssrc, numbers))) = (pad, newest) else { return };
+        for number in numbers {
+            let request = gst::Structure::builder(REPEAT)
+                .field("seqnum", u32::from(number))
+                .field("ssrc", ssrc)
+                .build();
+            pad.send_event(gst::event::CustomUpstream::new(request));
+        }
+    }
 }
 
+/// rtprtxsend's request for one packet.
+const REPEAT: &str = "GstRTPRetransmissionRequest";
+
 /// Counts what passes and what is fed back, and drops repeats over the limit.
-fn watch(pad: &gst::Pad, meter: Meter) {
-    // The two threads that meet here, RTP and RTCP, hold it for a table look-up.
-    let repeats = Mutex::new(Repeats::default());
+fn watch(pad: &gst::Pad, meter: Meter, passed: Arc<Mutex<Passed>>) {
     let sent = {
-        let meter = meter.clone();
-        move |repeats: &Mutex<Repeats>, bytes: u64| {
-            repeats.lock().unwrap_or_else(PoisonError::into_inner).sent(bytes);
+        let (meter, passed) = (meter.clone(), passed.clone());
+        move |packet: &gst::BufferRef| {
+            let (mut header, bytes) = ([0; 12], packet.size() as u64);
+            let is_rtp = packet.copy_to_slice(0, &mut header).is_ok();
+            let mut passed = passed.lock().unwrap_or_else(PoisonError::into_inner);
+            passed.repeats.sent(bytes);
+            if is_rtp {
+                passed.recent.sent(&header, bytes);
+            }
             meter.sent(bytes);
         }
     };
@@ -112,17 +150,14 @@ fn watch(pad: &gst::Pad, meter: Meter) {
         | gst::PadProbeType::EVENT_UPSTREAM;
     pad.add_probe(which, move |_, info| {
         match &info.data {
-            Some(gst::PadProbeData::Buffer(buffer)) => sent(&repeats, buffer.size() as u64),
-            Some(gst::PadProbeData::BufferList(list)) => {
-                sent(&repeats, list.calculate_size() as u64);
-            }
+            Some(gst::PadProbeData::Buffer(buffer)) => sent(buffer),
+            Some(gst::PadProbeData::BufferList(list)) => list.iter().for_each(&sent),
             Some(gst::PadProbeData::Event(event)) => {
                 let Some(structure) = event.structure() else { return gst::PadProbeReturn::Ok };
                 if structure.name() == "RTPTWCCPackets" {
                     let (arrived, lost) = fed_back(structure);
                     meter.fed_back(arrived, lost);
-                } else if structure.name() == "GstRTPRetransmissionRequest"
-                    && !repeats_packet(structure, &repeats, &meter)
+                } else if structure.name() == REPEAT && !repeats_packet(structure, &passed, &meter)
                 {
                     // Not dropped: GStreamer 1.22 would unref it once more, after the
                     // bindings have, and complain on standard error for every packet.
@@ -148,11 +183,11 @@ fn fed_back(structure: &gst::StructureRef) -> (u64, u64) {
 }
 
 /// Whether the packet that a peer asks for is sent again.
-fn repeats_packet(request: &gst::StructureRef, repeats: &Mutex<Repeats>, meter: &Meter) -> bool {
+fn repeats_packet(request: &gst::StructureRef, passed: &Mutex<Passed>, meter: &Meter) -> bool {
     let Ok(number) = request.get::<u32>("seqnum") else { return true };
     let now = meter.now();
-    let mut repeats = repeats.lock().unwrap_or_else(PoisonError::into_inner);
-    let repeated = !meter.is_muted(now) && repeats.allow(number as u16, now);
+    let mut passed = passed.lock().unwrap_or_else(PoisonError::into_inner);
+    let repeated = !meter.is_muted(now) && passed.repeats.allow(number as u16, now);
     if repeated {
         meter.repeated();
     }

@@ -45,6 +45,9 @@ pub(super) struct Live {
     /// From the moment on when its peer is to be heard.
     pub liveness: Option<Liveness>,
     pub adaptation: Adaptation,
+    /// While its network is probed: bytes sent at the last tick, and bytes that were still
+    /// to be sent then.
+    pub probe: Option<(u64, f64)>,
     /// Why it is shown the low rendition, if it is.
     pub cause: Option<Cause>,
     /// What its page was last told of this.

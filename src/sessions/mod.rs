@@ -27,6 +27,7 @@ mod offer;
 mod outbox;
 mod owner;
 mod post;
+mod recent;
 mod repeats;
 mod report;
 mod sdp;

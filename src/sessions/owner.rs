@@ -264,6 +264,7 @@ impl Owner {
             keepalive: None,
             liveness: None,
             adaptation: Adaptation::new(self.now()),
+            probe: None,
             cause: None,
             shown: None,
             told: Counted::default(),

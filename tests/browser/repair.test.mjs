@@ -10,32 +10,32 @@ const { Repair } = await pageModule("repair.js");
 test("a network that loses nothing holds nothing", () => {
     const repair = new Repair();
     for (let now = 0; now < 60_000; now += 1000) {
-        repair.observe({ repeated: 0, roundTrip_ms: 100 }, now);
+        repair.observe({ asked: 0, roundTrip_ms: 100 }, now);
         assert.equal(repair.hold_ms(now), 0);
     }
 });
 
 test("a repair needs a round trip and some more, and is forgotten after ten seconds", () => {
     const repair = new Repair();
-    repair.observe({ repeated: 3, roundTrip_ms: 100 }, 0);
+    repair.observe({ asked: 3, roundTrip_ms: 100 }, 0);
     assert.equal(repair.hold_ms(0), 0, "what came before says nothing");
-    repair.observe({ repeated: 4, roundTrip_ms: 100 }, 1000);
+    repair.observe({ asked: 4, roundTrip_ms: 100 }, 1000);
     assert.equal(repair.hold_ms(10_999), 140);
     assert.equal(repair.hold_ms(11_000), 0);
 });
 
 test("the hold follows the longest round trip while packets are lost, within bounds", () => {
     const repair = new Repair();
-    repair.observe({ repeated: 0, roundTrip_ms: 10 }, 0);
-    [10, 95, 30].forEach((roundTrip_ms, i) => repair.observe({ repeated: i + 1, roundTrip_ms }, 1000 * (i + 1)));
+    repair.observe({ asked: 0, roundTrip_ms: 10 }, 0);
+    [10, 95, 30].forEach((roundTrip_ms, i) => repair.observe({ asked: i + 1, roundTrip_ms }, 1000 * (i + 1)));
     assert.equal(repair.hold_ms(4000), 140);
-    repair.observe({ repeated: 9, roundTrip_ms: 2000 }, 5000);
+    repair.observe({ asked: 9, roundTrip_ms: 2000 }, 5000);
     assert.equal(repair.hold_ms(5000), 300);
 });
 
 test("a browser that tells nothing of repairs is left alone", () => {
     const repair = new Repair();
-    repair.observe({ repeated: undefined, roundTrip_ms: 100 }, 0);
-    repair.observe({ repeated: undefined, roundTrip_ms: 100 }, 1000);
+    repair.observe({ asked: undefined, roundTrip_ms: 100 }, 0);
+    repair.observe({ asked: undefined, roundTrip_ms: 100 }, 1000);
     assert.equal(repair.hold_ms(1000), 0);
 });

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Owner;
+use super::{Owner, TICK};
 use crate::camera::{Camera, Codec, Form};
 use crate::config;
 use crate::sessions::adaptation::{Cause, Change, MUTE, Targets, full_kbps, only_kbps};
@@ -76,15 +76,14 @@ impl Owner {
         for live in self.live.values_mut().filter(|live| live.camera == camera) {
             let low = has_low && live.shows(Codec::H264);
             let full_kbps = if live.shows(Codec::H264) { rates.full } else { rates.vp8 };
-            let targets = Targets { full_kbps, low_kbps: low.then_some(rates.low) };
+            // With nobody else there the encoder begins with little and follows.
+            let trial_kbps = if all == 0 { least } else { full_kbps };
+            let targets = Targets { full_kbps, low_kbps: low.then_some(rates.low), trial_kbps };
             let Some(reading) = live.reading(now) else { continue };
-            let alone = all == 0;
             for change in live.adaptation.on(reading, targets, now) {
                 live.change(change, now);
-                if matches!(change, Change::ToFull | Change::Probe) {
-                    // With nobody else there the encoder begins with little and follows.
-                    let aim = if alone { least } else { full_kbps };
-                    live.congestion.probe((f64::from(aim) * TRIAL_HEADROOM) as u32);
+                if matches!(change, Change::ToFull | Change::Reset) {
+                    live.congestion.believe((f64::from(trial_kbps) * TRIAL_HEADROOM) as u32);
                 }
             }
         }
@@ -151,7 +150,27 @@ impl Live {
             Change::Resume => viewer.feed().resume(),
             Change::ToLow(cause) => self.move_to(Form::Low, Some(cause)),
             Change::ToFull => self.move_to(Form::Full, None),
-            Change::Probe => {}
+            Change::Reset => {}
+            Change::Probe(kbps) => self.fill(kbps, now),
+        }
+    }
+
+    /// Sends packets again until what was sent since the probe began is `kbps`.
+    fn fill(&mut self, kbps: u32, now: Duration) {
+        let sent = self.congestion.meter.counted().sent_bytes;
+        let probe = self.probe.take();
+        if kbps == 0 {
+            return;
+        }
+        let step = f64::from(kbps) * TICK.as_secs_f64() * 125.0;
+        let (sent_before, owed) = probe.unwrap_or((sent, 0.0));
+        // What could not be sent in the last tick is not caught up with a burst.
+        let owed = (owed - (sent - sent_before) as f64).clamp(-step, step) + step;
+        self.probe = Some((sent, owed));
+        if !self.congestion.meter.is_muted(now) && owed > 0.0 {
+            let congestion = self.congestion.clone();
+            // webrtcbin's own threads may hold what the requests need.
+            tokio::task::spawn_blocking(move || congestion.fill(owed as u64));
         }
     }
 
