@@ -134,23 +134,36 @@ async fn watch_it(sessions: &Sessions) -> (Peer, String) {
     (peer, answer.session.to_string())
 }
 
+/// Lets what hangs go on when it is dropped.
+struct Release;
+
+impl Drop for Release {
+    fn drop(&mut self) {
+        *HANGS.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = false;
+        RELEASED.notify_all();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pipeline_that_does_not_stop_keeps_nobody_waiting_and_is_parked() {
+    // A failed test ends too: the runtime waits for its threads.
+    let release = Release;
     let (stop, stopped) = watch::channel(());
     let (sessions, camera) = start(stopped);
     let mut status = sessions.status();
     let (first, session) = watch_it(&sessions).await;
     sessions.close(&session, None).await.unwrap();
 
-    // Its place is free at once, and the next viewer sees a picture beside it.
-    assert_eq!(status.borrow_and_update().viewers, 0);
+    // Its place is free before the teardown's limit, and the next viewer sees a picture beside it.
+    let free = status.wait_for(|status| status.viewers == 0);
+    let free = tokio::time::timeout(PATIENCE, free).await.expect("it is free").unwrap().clone();
+    assert_eq!((free.connections, free.teardowns_stuck), (1, 0), "it is being torn down");
     let (second, _) = watch_it(&sessions).await;
     let parked = status.wait_for(|status| status.parked == 1 && status.connections == 1);
     tokio::time::timeout(PATIENCE, parked).await.expect("it is parked").unwrap();
     assert_eq!(sessions.status().borrow().teardowns_stuck, 1);
 
-    *HANGS.lock().unwrap() = false;
-    RELEASED.notify_all();
+    drop(release);
     let stopped = status.wait_for(|status| status.parked == 0);
     tokio::time::timeout(PATIENCE, stopped).await.expect("it stops after all").unwrap();
     tokio::time::timeout(PATIENCE, sessions.stop()).await.expect("all ends");

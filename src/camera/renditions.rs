@@ -19,6 +19,9 @@ use super::{Form, PerForm};
 /// Pictures that find it full are left out and counted.
 const VIEWER_QUEUE: gst::ClockTime = gst::ClockTime::from_mseconds(500);
 
+/// Longer than the camera keeps a wish back.
+const KEY_UNIT_PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(1);
+
 /// The encoded forms of one camera's picture, each shared by all of its viewers.
 #[derive(Clone, Debug)]
 pub struct Renditions {
@@ -41,8 +44,20 @@ struct Viewer {
     id: u64,
     appsrc: gst_app::AppSrc,
     flow: Flow,
+    awaits: Awaits,
     last: Option<gst::ClockTime>,
     counters: Arc<Counters>,
+}
+
+/// Whether a viewer has asked for a key unit that may still be on its way: a hardware
+/// encoder has some pictures in hand, and each wish costs all viewers.
+#[derive(Clone, Copy, Debug)]
+enum Awaits {
+    Nothing,
+    /// Since the picture of this time; none has come since it asked.
+    KeyUnit {
+        since: Option<gst::ClockTime>,
+    },
 }
 
 /// The camera's end of the renditions: how many look, and who wants a key unit.
@@ -97,6 +112,7 @@ impl Renditions {
             id,
             appsrc: appsrc.clone(),
             flow: Flow::Paused(form),
+            awaits: Awaits::Nothing,
             last: None,
             counters: counters.clone(),
         };
@@ -168,7 +184,27 @@ impl Viewer {
             Verdict::Drop => self.counters.dropped.fetch_add(1, Ordering::Relaxed),
             Verdict::Wish | Verdict::Pass => 0,
         };
+        match verdict {
+            Verdict::Push if unit == Unit::Key => self.awaits = Awaits::Nothing,
+            Verdict::Wish => return self.wish(buffer.pts().unwrap_or_default()),
+            Verdict::Push | Verdict::Drop | Verdict::Pass => {}
+        }
         verdict
+    }
+
+    /// Whether the picture of `pts` is reason to ask for a key unit.
+    fn wish(&mut self, pts: gst::ClockTime) -> Verdict {
+        match self.awaits {
+            Awaits::Nothing => {}
+            Awaits::KeyUnit { since: Some(since) } if pts >= since + KEY_UNIT_PATIENCE => {}
+            Awaits::KeyUnit { since: Some(_) } => return Verdict::Pass,
+            Awaits::KeyUnit { since: None } => {
+                self.awaits = Awaits::KeyUnit { since: Some(pts) };
+                return Verdict::Pass;
+            }
+        }
+        self.awaits = Awaits::KeyUnit { since: Some(pts) };
+        Verdict::Wish
     }
 
     fn push(&mut self, mut buffer: gst::Buffer, caps: &gst::Caps) -> u64 {
@@ -217,6 +253,9 @@ impl Shared {
             let before = viewer.flow;
             viewer.flow = before.on(change);
             awaited = viewer.flow.awaited().filter(|_| viewer.flow != before);
+            if awaited.is_some() {
+                viewer.awaits = Awaits::KeyUnit { since: None };
+            }
         });
         awaited.into_iter().for_each(|form| self.wish(form));
         Ok(())

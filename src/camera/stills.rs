@@ -243,10 +243,16 @@ async fn make(
     newest: watch::Sender<Option<Arc<Still>>>,
     asked: Arc<Notify>,
 ) {
+    let mut told = None;
     loop {
         asked.notified().await;
         if let Err(error) = make_while_wanted(kind, &shutter, &newest).await {
-            log::warn!("stills: {}", crate::errors::chain(&error));
+            // Who looks makes it try again each second: a cause is told once.
+            let cause = crate::errors::chain(&error);
+            if told.as_ref() != Some(&cause) {
+                log::warn!("no JPEGs: {cause}");
+                told = Some(cause);
+            }
             tokio::time::sleep(PAUSE).await;
             // Who still looks does not ask again.
             if newest.receiver_count() > 0 {

@@ -9,10 +9,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// heads and bodies cost their sender these places, and nobody else any.
 pub const CONNECTIONS: usize = 32;
 
-/// One host owns a whole IPv6 /64, so that is what counts.
+/// A host of the internet owns a whole IPv6 /64, so that is what counts, though all hosts of
+/// a LAN may share one; an address that holds on a link only is a host's.
 #[must_use]
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
+        IpAddr::V6(address) if address.is_unicast_link_local() => address.into(),
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();
             Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
@@ -79,6 +81,8 @@ mod tests {
             (0..CONNECTIONS).map(|_| doorman.let_in(one).unwrap()).collect();
         assert!(doorman.let_in("2001:db8::2".parse().unwrap()).is_none(), "the same /64");
         assert!(doorman.let_in("2001:db8:1::1".parse().unwrap()).is_some());
+        let neighbours = ["fe80::1", "fe80::2"].map(|host| network(host.parse().unwrap()));
+        assert_ne!(neighbours[0], neighbours[1]);
         guests.pop();
         assert!(doorman.let_in(one).is_some());
     }

@@ -74,15 +74,21 @@ impl Offers {
     }
 }
 
-/// That the caller may make an offer now; looked at before its body is read.
+/// That the caller may make an offer now, and whose it is; looked at before its body is
+/// read.
 #[derive(Debug)]
-pub struct MayOffer;
+pub struct MayOffer {
+    /// The host, or its network.
+    pub origin: Option<IpAddr>,
+}
 
 impl FromRequestParts<App> for MayOffer {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let Some(Ends { peer, .. }) = parts.extensions.get() else { return Ok(Self) };
+        let Some(Ends { peer, .. }) = parts.extensions.get() else {
+            return Ok(Self { origin: None });
+        };
         allow(&app.offers, peer.ip(), Instant::now())
     }
 }
@@ -90,7 +96,8 @@ impl FromRequestParts<App> for MayOffer {
 fn allow(offers: &Mutex<Offers>, address: IpAddr, now: Instant) -> Result<MayOffer, Problem> {
     let mut offers = offers.lock().unwrap_or_else(PoisonError::into_inner);
     let limit = offers.per_minute;
-    offers.take(address, now).map(|()| MayOffer).map_err(|wait| {
+    let origin = Some(network(address));
+    offers.take(address, now).map(|()| MayOffer { origin }).map_err(|wait| {
         Problem::new(
             StatusCode::TOO_MANY_REQUESTS,
             "too many offers",

@@ -62,12 +62,12 @@ pub async fn patch(
             "set Content-Type: application/trickle-ice-sdpfrag",
         ));
     }
+    let login = login(caller);
+    let connection = app.sessions.newest(&id, login.clone()).await?;
     let wanted = headers.typed_try_get::<IfMatch>().map_err(|_| another_session())?;
     let wanted = wanted.ok_or_else(no_if_match)?;
     let body = body.map_err(|_| TrickleError::TooLong { limit: FRAGMENT_LIMIT })?;
     let text = str::from_utf8(&body).map_err(|_| TrickleError::NotFragment { line: 1 })?;
-    let login = login(caller);
-    let connection = app.sessions.newest(&id, login.clone()).await?;
     check(&wanted, connection)?;
     app.sessions.trickle(connection, login, text).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -104,7 +104,7 @@ struct AnswerBody {
 async fn whep(
     State(app): State<App>,
     caller: Caller,
-    _: MayOffer,
+    MayOffer { origin }: MayOffer,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
@@ -119,7 +119,7 @@ async fn whep(
     let body = body.map_err(|_| OfferError::TooLong { limit: SDP_LIMIT })?;
     // Bytes that are no text cannot be SDP; the first line says so.
     let sdp = String::from_utf8(body.into()).map_err(|_| OfferError::NotSdp { line: 1 })?;
-    let answer = answer(&app, caller, Offer { sdp, ..Offer::default() }).await?;
+    let answer = answer(&app, caller, Offer { sdp, origin, ..Offer::default() }).await?;
     Ok(created(answer, &app.config.ice.servers))
 }
 
@@ -190,12 +190,12 @@ async fn end(
 async fn offer(
     State(app): State<App>,
     caller: Caller,
-    _: MayOffer,
+    MayOffer { origin }: MayOffer,
     body: Result<Json<OfferBody>, JsonRejection>,
 ) -> Result<Json<AnswerBody>, Problem> {
     let Json(OfferBody { sdp, r#type: OfferType::Offer, camera, session }) =
         body.map_err(broken)?;
-    let offer = Offer { sdp, camera, session, login: None };
+    let offer = Offer { sdp, camera, session, origin, login: None };
     let answer = answer(&app, caller, offer).await?;
     Ok(Json(AnswerBody {
         status: "success",

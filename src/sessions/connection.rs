@@ -49,6 +49,8 @@ pub enum Loss {
     NegotiationTimeout,
     /// ICE found no path, or the path broke.
     IceFailed,
+    /// A path was found, and encryption was not agreed on.
+    DtlsFailed,
     /// The peer closed it.
     ClosedByPeer,
     /// Nothing has been heard of the peer for too long.

@@ -63,6 +63,9 @@ impl Link {
         channel.set_buffered_amount_low_threshold(SCTP_ROOM);
         wire.channel = Some(channel);
         wire.on(Event::Opened, now);
+        if label == Label::Predictions {
+            self.drain(now);
+        }
     }
 
     /// The channel is closed.
@@ -110,6 +113,10 @@ impl Link {
 
     /// Sends what waits, as far as there is room.
     pub fn drain(&mut self, now: Duration) {
+        // Before the channel is open they wait here, where they grow old and few.
+        if !matches!(self.predictions.state, Channel::Open) {
+            return;
+        }
         while self.predictions.buffered() <= SCTP_ROOM {
             let Some(message) = self.outbox.take(now) else { return };
             self.predictions.send(Payload::Text(message), now);

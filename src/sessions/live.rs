@@ -27,6 +27,26 @@ pub(super) type Reply = oneshot::Sender<Result<Answer, OfferError>>;
 /// Feedback older than this says nothing of the present network.
 const FRESH: Duration = Duration::from_secs(1);
 
+/// Messages that find no room, in what time: a page loses none.
+const FLOOD: u64 = 1000;
+const FLOOD_WITHIN: Duration = Duration::from_secs(10);
+
+/// What a connection, or several, did not get through their channels.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Losses {
+    /// That a channel refused, ours and theirs.
+    pub messages: u64,
+    /// That were too old before there was room for them.
+    pub predictions: u64,
+}
+
+impl std::ops::AddAssign for Losses {
+    fn add_assign(&mut self, more: Self) {
+        self.messages += more.messages;
+        self.predictions += more.predictions;
+    }
+}
+
 /// One connection's parts.
 pub(super) struct Live {
     pub session: SessionId,
@@ -59,6 +79,8 @@ pub(super) struct Live {
     pub frames: Option<Stills>,
     /// Whether webrtcbin still owes its figures: who hangs is asked once.
     pub asked: bool,
+    /// Since when its lost messages are counted, and how many there were then.
+    pub flood: (Duration, u64),
 }
 
 impl Live {
@@ -89,7 +111,7 @@ impl Live {
 
     /// Sends the keepalive that is due; says why the connection cannot go on, if so.
     pub fn tick(&mut self, now: Duration) -> Option<Loss> {
-        if self.post.flooded() {
+        if self.post.flooded() || self.floods(now) {
             return Some(Loss::Flooded);
         }
         let heard = self.congestion.meter.last_heard();
@@ -106,6 +128,23 @@ impl Live {
         let due = keepalive.due(now);
         let sent = due.then(|| self.link.say(Payload::Binary(PING.to_vec()), now));
         sent.and_then(overrun)
+    }
+
+    /// Whether it sends more than a page would, and goes on.
+    fn floods(&mut self, now: Duration) -> bool {
+        let lost = self.post.lost();
+        if now.saturating_sub(self.flood.0) >= FLOOD_WITHIN {
+            self.flood = (now, lost);
+        }
+        lost - self.flood.1 > FLOOD
+    }
+
+    /// What its channels did not take so far.
+    pub fn losses(&self) -> Losses {
+        Losses {
+            messages: self.link.refused() + self.post.lost(),
+            predictions: self.link.dropped(),
+        }
     }
 
     /// What is new of its network since the last call; `None` before it is shown

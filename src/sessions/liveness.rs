@@ -24,6 +24,9 @@ const OFTEN: u32 = 8;
 /// The shortest of that webrtcbin's intervals, but for its first.
 const SELDOM: Duration = Duration::from_secs(2);
 
+/// Intervals that are remembered: an outage is no habit.
+const REMEMBERED: usize = OFTEN as usize;
+
 /// So many of its own longest intervals may pass.
 const INTERVALS: u32 = 3;
 
@@ -34,7 +37,9 @@ const LONGEST_INTERVAL: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Liveness {
     heard: Duration,
-    longest: Duration,
+    /// The last ones, a ring.
+    intervals: [Duration; REMEMBERED],
+    next: usize,
     /// How often, up to [`OFTEN`].
     count: u32,
 }
@@ -42,22 +47,27 @@ pub(super) struct Liveness {
 impl Liveness {
     /// A connection that is up since `now`.
     pub fn new(now: Duration) -> Self {
-        Self { heard: now, longest: Duration::ZERO, count: 0 }
+        Self { heard: now, intervals: [Duration::ZERO; REMEMBERED], next: 0, count: 0 }
     }
 
     /// The peer was heard at `at`: RTCP or a message. An earlier time says nothing.
     pub fn heard(&mut self, at: Duration) {
         let interval = at.saturating_sub(self.heard);
-        self.longest = self.longest.max(interval.min(LONGEST_INTERVAL));
-        self.count = (self.count + u32::from(at > self.heard)).min(OFTEN);
-        self.heard = self.heard.max(at);
+        if interval.is_zero() {
+            return;
+        }
+        self.intervals[self.next] = interval.min(LONGEST_INTERVAL);
+        self.next = (self.next + 1) % REMEMBERED;
+        self.count = (self.count + 1).min(OFTEN);
+        self.heard = at;
     }
 
     /// Whether the peer has been silent for too long.
     pub fn is_lost(&self, now: Duration) -> bool {
-        let often = self.count >= OFTEN && self.longest < SELDOM;
+        let longest = self.intervals.into_iter().max().unwrap_or_default();
+        let often = self.count >= OFTEN && longest < SELDOM;
         let shortest = if often { SHORTEST } else { SHORTEST_OF_SELDOM };
-        now.saturating_sub(self.heard) > shortest.max(self.longest * INTERVALS)
+        now.saturating_sub(self.heard) > shortest.max(longest * INTERVALS)
     }
 
     /// When it was last heard.
@@ -94,6 +104,17 @@ mod tests {
         assert!(peer.is_lost(ms(26_501)));
     }
 
+    #[test]
+    fn an_outage_is_forgotten() {
+        let mut peer = Liveness::new(ms(0));
+        for at in [1000, 7000, 8000, 9000, 10_000, 11_000, 12_000, 13_000, 14_000] {
+            peer.heard(ms(at));
+        }
+        assert!(!peer.is_lost(ms(31_999)));
+        peer.heard(ms(15_000));
+        assert!(peer.is_lost(ms(22_001)));
+    }
+
     proptest! {
         #[test]
         fn a_webrtcbin_s_random_intervals_are_no_silence(
@@ -115,12 +136,13 @@ mod tests {
         ) {
             let mut peer = Liveness::new(ms(0));
             let mut now = first;
-            let mut longest = first;
+            let mut past = vec![first];
             peer.heard(ms(now));
             for interval in intervals {
+                let longest = past.iter().rev().take(REMEMBERED).max().copied().unwrap_or(first);
                 let next = now + interval.min(3 * longest);
                 prop_assert!(!peer.is_lost(ms(next)));
-                longest = longest.max(next - now);
+                past.push(next - now);
                 now = next;
                 peer.heard(ms(now));
             }

@@ -104,6 +104,11 @@ impl Meter {
         Duration::from_millis(self.counts.fed_back_ms.load(Ordering::Relaxed))
     }
 
+    /// Whether the peer has fed back at all.
+    pub fn fed_back_ever(&self) -> bool {
+        self.last_fed_back() > Duration::ZERO
+    }
+
     /// What the estimator said last, in kbit/s; zero before.
     pub fn estimate_kbps(&self) -> u32 {
         self.counts.estimate_bps.load(Ordering::Relaxed) / 1000

@@ -108,6 +108,8 @@ pub struct Offer {
     pub session: Option<String>,
     /// Who is logged in; only the same may use or end the session.
     pub login: Option<String>,
+    /// The host that asks, or its network.
+    pub origin: Option<std::net::IpAddr>,
 }
 
 /// What a peer gets.
@@ -146,13 +148,11 @@ pub struct Status {
     pub refused_at_capacity: u64,
     /// Keepalives that pages answered, since start.
     pub keepalives_answered: u64,
-    /// Predictions that were too old before there was room for them; of
-    /// connections that have ended.
+    /// Predictions that were too old before there was room for them, since start.
     pub predictions_dropped: u64,
     /// Predictions that came faster than they could be handed on, since start.
     pub predictions_missed: u64,
-    /// Messages that a data channel refused, ours and theirs; of connections
-    /// that have ended.
+    /// Messages that a data channel refused, ours and theirs, since start.
     pub messages_refused: u64,
     /// Pipelines that did not stop in time, since start.
     pub teardowns_stuck: u64,
@@ -197,7 +197,7 @@ impl Sessions {
         let camera = offer.camera.as_deref().map(|name| self.camera(name)).transpose()?;
         let checked = Box::new(offer::Checked::of(&offer.sdp)?);
         let session = offer.session.and_then(|id| id.parse().ok());
-        let wish = Wish { session, login: offer.login, camera };
+        let wish = Wish { session, login: offer.login, camera, origin: offer.origin };
         let (reply, answer) = oneshot::channel();
         self.requests
             .try_send(Request::Offer { offer: checked, wish, reply })
@@ -298,7 +298,7 @@ impl Sessions {
         self.status.clone()
     }
 
-    /// Running time of the owner's last tick, of which there are four a second;
+    /// Running time of the owner's last tick, of which there are ten a second;
     /// none before its first.
     #[must_use]
     pub fn ticked(&self) -> Option<ClockTime> {

@@ -23,7 +23,7 @@ use super::congestion::Congestion;
 use super::connection::{Action, Event as Life, Loss};
 use super::figures::Figures;
 use super::link::Link;
-use super::live::{Live, Reply};
+use super::live::{Live, Losses, Reply};
 use super::meter::{Counted, Meter};
 use super::offer::Checked;
 use super::post::{EVENTS_PER_CONNECTION, Event, Post};
@@ -94,6 +94,8 @@ pub(super) struct Owner {
     events: mpsc::Sender<(ConnectionId, Event)>,
     /// When figures were last made.
     figured: Duration,
+    /// Of connections that have ended.
+    ended: Losses,
     complaints: Seldom,
     work: JoinSet<Done>,
     /// Pipelines that did not stop in time.
@@ -128,6 +130,7 @@ impl Owner {
             committed: 0,
             events,
             figured: Duration::ZERO,
+            ended: Losses::default(),
             complaints: Seldom::default(),
             work: JoinSet::new(),
             parked: JoinSet::new(),
@@ -265,6 +268,7 @@ impl Owner {
             liveness: None,
             adaptation: Adaptation::new(self.now()),
             probe: None,
+            flood: (self.now(), 0),
             cause: None,
             shown: None,
             told: Counted::default(),
@@ -333,8 +337,13 @@ impl Owner {
             Event::PipelineFailed { element, reason } => {
                 log::debug!("viewer {from}: {element}: {reason}");
                 // A page that closes makes sctpenc give up.
-                let closed = element.starts_with("sctp") || element.starts_with("dtls");
-                Some(Life::Lost(if closed { Loss::ClosedByPeer } else { Loss::Pipeline }))
+                let dtls = element.starts_with("dtls");
+                let loss = match self.table.is_live(from) {
+                    true if dtls || element.starts_with("sctp") => Loss::ClosedByPeer,
+                    false if dtls => Loss::DtlsFailed,
+                    _ => Loss::Pipeline,
+                };
+                Some(Life::Lost(loss))
             }
             Event::TooManyChannels => Some(Life::Lost(Loss::Flooded)),
             Event::Stats(stats) => {
@@ -395,6 +404,10 @@ impl Owner {
         if now.saturating_sub(self.figured) >= FIGURES {
             self.figured = now;
             self.live.values_mut().for_each(|live| live.measure(now));
+            let mut losses = self.ended;
+            self.live.values().for_each(|live| losses += live.losses());
+            self.status.messages_refused = losses.messages;
+            self.status.predictions_dropped = losses.predictions;
             self.status.sessions = report::sessions(&self.table, &self.live, &self.cameras, now);
         }
     }
@@ -473,8 +486,7 @@ impl Owner {
 
     fn forget(&mut self, id: ConnectionId) {
         let Some(live) = self.live.remove(&id) else { return };
-        self.status.messages_refused += live.link.refused() + live.post.lost();
-        self.status.predictions_dropped += live.link.dropped();
+        self.ended += live.losses();
     }
 
     fn publish(&mut self) {
@@ -485,7 +497,9 @@ impl Owner {
         self.status.expired = self.table.expired();
         self.published.send_if_modified(|published| {
             let changed = *published != self.status;
-            published.clone_from(&self.status);
+            if changed {
+                published.clone_from(&self.status);
+            }
             changed
         });
     }

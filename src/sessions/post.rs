@@ -20,7 +20,7 @@ const MESSAGE_LIMIT: usize = 32;
 const MESSAGE_BYTES: usize = 16 * 1024;
 
 /// Changes of state of one connection that wait for the owner: ICE and DTLS go
-/// through a handful, each of two channels opens and closes once.
+/// through a handful, each of three channels opens and closes once.
 const STATE_LIMIT: usize = 16;
 
 /// Events of one connection that wait for the owner. With room for so many of

@@ -142,8 +142,8 @@ fn connection(live: &Live, state: State, now: Duration) -> ConnectionReport {
             predictions: live.link.state(Label::Predictions),
             frames: live.link.state(Label::Frames),
         },
-        messages_refused: live.link.refused() + live.post.lost(),
-        predictions_dropped: live.link.dropped(),
+        messages_refused: live.losses().messages,
+        predictions_dropped: live.losses().predictions,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Who looks: sessions, their connections, and the places there are.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::connection::{Action, Event, State};
@@ -40,6 +41,8 @@ pub(super) struct Table {
 #[derive(Debug)]
 pub(super) struct Session {
     login: Option<String>,
+    /// Where it was first asked for.
+    origin: Option<IpAddr>,
     /// Index of the camera it looks at.
     pub camera: usize,
     /// From where on it is shown the transcript.
@@ -65,6 +68,8 @@ pub(super) struct Wish {
     pub login: Option<String>,
     /// Index of the wished camera; `None` is the session's, or the first.
     pub camera: Option<usize>,
+    /// The asking host or its network, where it is known.
+    pub origin: Option<IpAddr>,
 }
 
 /// A connection that was let in.
@@ -81,10 +86,11 @@ pub(super) struct Admitted {
 pub(super) struct Full;
 
 impl Session {
-    fn new(login: Option<String>, now: Duration) -> Self {
+    fn new(login: Option<String>, origin: Option<IpAddr>, now: Duration) -> Self {
         let state = session::State::Negotiating;
         Self {
             login,
+            origin,
             camera: 0,
             transcript: Start::default(),
             state,
@@ -147,11 +153,14 @@ impl Table {
         }
         let known = wish.session.filter(|id| self.owned(*id, wish.login.as_deref()).is_some());
         let has_place = known.is_some_and(|id| self.sessions[&id].takes_place());
+        let mut todo = Todo::new();
         if !has_place && self.taken() >= self.limit {
-            return Err(Full);
+            let gives_way = wish.origin.and_then(|origin| self.gives_way(origin)).ok_or(Full)?;
+            todo = self.end(gives_way, now);
         }
         let id = known.unwrap_or(fresh);
-        let session = self.sessions.entry(id).or_insert_with(|| Session::new(wish.login, now));
+        let new = || Session::new(wish.login, wish.origin, now);
+        let session = self.sessions.entry(id).or_insert_with(new);
         session.on(session::Event::Offered, now);
         session.camera = wish.camera.unwrap_or(session.camera);
         let camera = session.camera;
@@ -164,8 +173,26 @@ impl Table {
         });
         let state = State::Negotiating { deadline: now + self.negotiation_timeout };
         self.connections.insert(connection, Connection { session: id, state });
-        let todo = replaced.map(|old| self.on(old, Event::Close, now)).unwrap_or_default();
+        todo.extend(replaced.into_iter().flat_map(|old| self.on(old, Event::Close, now)));
         Ok(Admitted { session: id, camera, todo })
+    }
+
+    /// The session that gives its place to a newcomer: the oldest without a picture of the
+    /// origin that has most of those, if that has more of them than the newcomer would have.
+    /// Otherwise one host that offers and never goes on would keep all the others out.
+    fn gives_way(&self, newcomer: IpAddr) -> Option<SessionId> {
+        let mut unseen: HashMap<IpAddr, Vec<(Duration, SessionId)>> = HashMap::new();
+        for (id, session) in self.sessions.iter().filter(|(_, session)| session.takes_place()) {
+            let began = session.path.first().map(|(_, at)| *at).unwrap_or_default();
+            if let Some(origin) = session.origin
+                && !session.connections.iter().any(|id| self.is_live(*id))
+            {
+                unseen.entry(origin).or_default().push((began, *id));
+            }
+        }
+        let own = unseen.get(&newcomer).map_or(0, Vec::len);
+        let most = unseen.into_values().max_by_key(Vec::len).filter(|most| most.len() > own + 1)?;
+        most.into_iter().min_by_key(|(began, _)| *began).map(|(_, id)| id)
     }
 
     /// Tells a connection what happened to it; an unknown one has ended already.

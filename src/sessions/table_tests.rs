@@ -15,7 +15,7 @@ fn table(limit: usize) -> Table {
 }
 
 fn wish(session: Option<SessionId>, login: Option<&str>) -> Wish {
-    Wish { session, login: login.map(str::to_owned), camera: None }
+    Wish { session, login: login.map(str::to_owned), camera: None, origin: None }
 }
 
 /// Lets a viewer in, and says its session and connection.
@@ -224,7 +224,7 @@ fn a_camera_once_chosen_stays_the_session_s() {
     let mut table = table(1);
     let ids = || (SessionId::random().unwrap(), ConnectionId::random().unwrap());
     let (fresh, connection) = ids();
-    let chosen = Wish { session: None, login: None, camera: Some(2) };
+    let chosen = Wish { camera: Some(2), ..wish(None, None) };
     let session = table.admit(chosen, fresh, connection, NOW).unwrap().session;
     let (fresh, connection) = ids();
     let again = table.admit(wish(Some(session), None), fresh, connection, NOW).unwrap();
@@ -265,4 +265,32 @@ proptest! {
         prop_assert_eq!((table.taken(), table.kept(), table.connections()), (0, 0, 0));
         prop_assert!(table.sessions.is_empty());
     }
+}
+
+#[test]
+fn who_offers_and_never_goes_on_gives_way_to_others() {
+    let host = |number: u8| Some(IpAddr::from([192, 0, 2, number]));
+    let mut table = table(4);
+    let ask = |table: &mut Table, from: u8, at: u64| {
+        let connection = ConnectionId::random().unwrap();
+        let wish = Wish { origin: host(from), ..wish(None, None) };
+        let now = Duration::from_secs(at);
+        table
+            .admit(wish, SessionId::random().unwrap(), connection, now)
+            .map(|one| (connection, one))
+    };
+    let (first, _) = ask(&mut table, 1, 0).unwrap();
+    let (live, _) = ask(&mut table, 1, 1).unwrap();
+    table.on(live, Event::Answered, Duration::from_secs(1));
+    table.on(live, Event::Up, Duration::from_secs(1));
+    ask(&mut table, 1, 1).unwrap();
+    ask(&mut table, 1, 1).unwrap();
+    assert_eq!(ask(&mut table, 1, 2).unwrap_err(), Full, "not to itself");
+    let (_, admitted) = ask(&mut table, 2, 2).unwrap();
+    assert_eq!(admitted.todo, [(first, Action::Reply)], "its oldest without a picture");
+    assert_eq!(ask(&mut table, 2, 3).unwrap_err(), Full, "no more than a fair share");
+    assert!(table.is_live(live));
+    let unknown = Wish { origin: None, ..wish(None, None) };
+    let id = (SessionId::random().unwrap(), ConnectionId::random().unwrap());
+    assert_eq!(table.admit(unknown, id.0, id.1, Duration::from_secs(3)).unwrap_err(), Full);
 }

@@ -77,7 +77,10 @@ pub enum ViewerError {
         step: &'static str,
     },
     /// There is nowhere that the peer could reach us.
-    #[error("this device has no network address to offer; connect it to a network")]
+    #[error(
+        "this device has no network address to offer; connect it to a network, and see that \
+         ice.udp_ports, if it is set, has free ports"
+    )]
     NoAddress,
     /// Only relays may be used, and there is none.
     #[error(

@@ -93,14 +93,30 @@ impl Owner {
     fn aim(&mut self, camera: usize, now: Duration) {
         let has_low = self.cameras[camera].renditions().has(Form::Low).is_ok();
         let config::Encoder { bitrate_kbps: most, min_bitrate_kbps: least, .. } = self.encoder;
-        let seen = |form: Form| {
+        let of = |form: Form| {
             let of = move |live: &&Live| live.camera == camera && live.form() == Some(form);
-            self.live.values().filter(of).filter_map(move |live| live.estimate_kbps(now))
+            self.live.values().filter(of)
         };
+        let seen = |form: Form| of(form).filter_map(move |live| live.estimate_kbps(now));
+        // During an outage nothing is fed back, and what comes after it is no better.
+        let silent = |form: Form| {
+            seen(form).next().is_none()
+                && of(form).any(|live| live.congestion.meter.fed_back_ever())
+        };
+        let least_full = self.least_full(has_low);
+        let full = if has_low {
+            full_kbps(seen(Form::Full), least_full, most)
+        } else {
+            only_kbps(seen(Form::Full), least_full, most)
+        };
+        let now_at = self.rates[camera];
+        let kept =
+            |form: Form, now_at: u32, wanted: u32| if silent(form) { now_at } else { wanted };
+        let low = full_kbps(seen(Form::Low), LEAST_LOW_KBPS, LOW_KBPS);
         let wanted = Rates {
-            full: full_kbps(seen(Form::Full), self.least_full(has_low), most),
-            low: full_kbps(seen(Form::Low), LEAST_LOW_KBPS, LOW_KBPS),
-            vp8: only_kbps(seen(Form::Vp8), least, most),
+            full: kept(Form::Full, now_at.full.min(most), full),
+            low: kept(Form::Low, now_at.low, low),
+            vp8: kept(Form::Vp8, now_at.vp8.min(most), only_kbps(seen(Form::Vp8), least, most)),
         };
         let rates = &mut self.rates[camera];
         let camera = &self.cameras[camera];
