@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use signpost::cli::exit::{Exit, Failure, OrExit as _};
-use signpost::cli::{Cli, Command, bench, check, log, password, read, run};
+use signpost::cli::{Cli, Command, allocator, bench, check, log, password, read, run};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -24,7 +24,10 @@ fn command(cli: &Cli) -> Result<(), Failure> {
     };
     log::start(config.log);
     match &cli.command {
-        Command::Run(args) => run::run(args, config),
+        Command::Run(args) => {
+            allocator::settle();
+            run::run(args, config)
+        }
         Command::Read(args) => read::read(args, &config.model),
         Command::Bench(args) => bench::bench(args, &config),
         Command::Password => password::set(&config),

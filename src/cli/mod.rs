@@ -1,5 +1,6 @@
 //! The command line: what can be asked, and how the program ends.
 
+pub mod allocator;
 pub mod bench;
 mod bench_live;
 pub mod check;
