@@ -7,14 +7,18 @@
 export const SILENCE_LIMIT_MS = 3000;
 /** Time enough to ask the device for its camera before the silence counts. */
 const SUSPICION_MS = 1000;
-/** Three of the server's keepalives, which come every 5 s. */
+/** Between two of the device's keepalives, until its hello says otherwise. */
+const KEEPALIVE_MS = 5000;
+/** So many keepalives that did not come mean that none will. */
+const KEEPALIVES = 3;
+/** With keepalives every second, too: the picture's silence is found sooner than the channel's. */
 export const DEAF_LIMIT_MS = 15000;
 /** Timers that come this late were held back: the page slept, and so did its ears. */
 const SLEEP_MS = 2000;
 /** Who wakes up hears the picture at once, or never. */
 const AFTER_SLEEP_MS = 1000;
-/** And a keepalive with the next one. */
-const NEXT_KEEPALIVE_MS = 6000;
+/** And a keepalive with the next one, which may be this late. */
+const LATE_KEEPALIVE_MS = 1000;
 
 export class Pulse {
     #packets;
@@ -22,11 +26,24 @@ export class Pulse {
     #heardAt;
     #lookedAt;
     #hidden = false;
+    #keepalive_ms = KEEPALIVE_MS;
 
     constructor(now) {
+        this.begin(now);
+    }
+
+    /** What was or was not heard before `now` does not count any more. */
+    begin(now) {
+        this.#packets = undefined;
         this.#movedAt = now;
         this.#heardAt = now;
         this.#lookedAt = now;
+        this.#hidden = false;
+    }
+
+    /** The device's own word for how often its keepalives come. */
+    set keepalive_s(seconds) {
+        if (seconds > 0) this.#keepalive_ms = seconds * 1000;
     }
 
     /** A frame was shown. */
@@ -58,7 +75,7 @@ export class Pulse {
         if (away) this.#movedAt = now;
         if (!slept) return;
         this.#movedAt = Math.max(this.#movedAt, now - SILENCE_LIMIT_MS + AFTER_SLEEP_MS);
-        this.#heardAt = Math.max(this.#heardAt, now - DEAF_LIMIT_MS + NEXT_KEEPALIVE_MS);
+        this.#heardAt = Math.max(this.#heardAt, now - this.#deafLimit_ms + this.#keepalive_ms + LATE_KEEPALIVE_MS);
     }
 
     /** Whether nothing moves, so that it is worth while to count packets. */
@@ -70,6 +87,10 @@ export class Pulse {
     fault(now) {
         if (this.#hidden) return undefined;
         if (now - this.#movedAt > SILENCE_LIMIT_MS) return "silent";
-        return now - this.#heardAt > DEAF_LIMIT_MS ? "deaf" : undefined;
+        return now - this.#heardAt > this.#deafLimit_ms ? "deaf" : undefined;
+    }
+
+    get #deafLimit_ms() {
+        return Math.max(DEAF_LIMIT_MS, KEEPALIVES * this.#keepalive_ms);
     }
 }

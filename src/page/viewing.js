@@ -146,7 +146,7 @@ export class Viewing {
             track: (stream, receiver) => this.#on.track(connection, stream, receiver),
             heard: () => this.#hear(connection),
             prediction: (message) => this.#on.prediction(connection, message),
-            command: (message) => this.#on.command(message),
+            command: (message) => this.#command(connection, message),
             ended: (ending) => this.#ended(connection, ending),
         });
         this.#next = { connection, pulse: new Pulse(performance.now()), repair: new Repair() };
@@ -183,7 +183,8 @@ export class Viewing {
     /** The attempt is the connection from now on. */
     #arrive() {
         const old = this.#shown;
-        this.#shown = { ...this.#next, pulse: new Pulse(performance.now()) };
+        this.#shown = this.#next;
+        this.#shown.pulse.begin(performance.now());
         this.#next = undefined;
         this.counts.connections += 1;
         this.link = undefined;
@@ -215,9 +216,18 @@ export class Viewing {
         this.#asking = undefined;
     }
 
+    #leg(connection) {
+        return [this.#shown, this.#next].find((leg) => leg?.connection === connection);
+    }
+
     #hear(connection) {
-        const leg = [this.#shown, this.#next].find((one) => one?.connection === connection);
-        leg?.pulse.heard(performance.now());
+        this.#leg(connection)?.pulse.heard(performance.now());
+    }
+
+    #command(connection, message) {
+        const leg = this.#leg(connection);
+        if (leg && message.type === "hello") leg.pulse.keepalive_s = message.keepalive_s;
+        this.#on.command(message);
     }
 
     #look(now) {

@@ -79,6 +79,24 @@ test("a refusal for another reason than a full house is told as it is", async ()
     }
 });
 
+test("a device whose keepalives come every 20 s keeps its viewer", async () => {
+    const signpost = await Signpost.start(["--open", "--source", "test", "--listen", "127.0.0.1:0"], {
+        env: { SIGNPOST_SESSIONS__KEEPALIVE_S: "20" },
+    });
+    try {
+        const viewer = await Viewer.open(browser, signpost.url);
+        await viewer.connects();
+        const { attempts } = await viewer.stats();
+        // Longer than three keepalives would take at the default.
+        await delay(18_000);
+        const stats = await viewer.stats();
+        assert.deepEqual([stats.attempts, stats.ladder.name], [attempts, "resting"], `lost: ${stats.last_reason}`);
+        await viewer.close();
+    } finally {
+        await signpost.stop();
+    }
+});
+
 test("a browser without WebRTC is told so", async () => {
     const signpost = await Signpost.start(["--open", "--source", "demo", "--listen", "127.0.0.1:0"]);
     try {

@@ -59,6 +59,31 @@ test("a channel without keepalives is a fault though the picture runs", () => {
     assert.equal(pulse.fault(now), undefined);
 });
 
+test("keepalives that come seldom are waited for, three of them", () => {
+    for (const [keepalive_s, limit_ms] of [[1, DEAF_LIMIT_MS], [20, 60_000], [60, 180_000], [undefined, DEAF_LIMIT_MS], ["x", DEAF_LIMIT_MS]]) {
+        const pulse = new Pulse(0);
+        pulse.keepalive_s = keepalive_s;
+        const { fault, now } = watch(pulse, 0, 200_000, SEEN, (now) => pulse.frame(now));
+        assert.deepEqual([fault, now], ["deaf", limit_ms + 250], `every ${keepalive_s} s`);
+    }
+});
+
+test("who looks again waits for one keepalive, however seldom they come", () => {
+    const pulse = new Pulse(0);
+    pulse.keepalive_s = 60;
+    assert.equal(watch(pulse, 0, 300_000, HIDDEN), undefined);
+    const { fault, now } = watch(pulse, 300_250, 500_000, SEEN, (now) => pulse.frame(now));
+    assert.equal(fault, "deaf");
+    assert.ok(now > 361_000 && now <= 362_000, `seen at ${now}`);
+});
+
+test("a pulse that begins anew keeps what the device said of its keepalives", () => {
+    const pulse = new Pulse(0);
+    pulse.keepalive_s = 20;
+    pulse.begin(10_000);
+    assert.equal(watch(pulse, 10_000, 100_000, SEEN, (now) => pulse.frame(now)).now, 70_250);
+});
+
 test("silence does not count in a hidden tab, and after it a second is enough", () => {
     const pulse = new Pulse(0);
     assert.equal(watch(pulse, 0, 60_000, HIDDEN), undefined);
