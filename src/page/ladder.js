@@ -13,10 +13,12 @@ export const STEADY_MS = 5000;
 /**
  * Nothing is to be done. The other states: `attempt` (`step` 0 is the first one),
  * `waiting` for the attempt `step`, `trial` of a picture that has just come, and
- * `over`. Where there is a time limit it is `until`. `deaf`: the device did not
- * answer when it was last asked, so its next answer is news. `hoped`: that an
- * attempt went unanswered was once taken for such a silence, and is not again: a
- * device that answers questions and no offers would use up all attempts at once.
+ * `over` (`final`: another attempt would end in the same way). Where there is a
+ * time limit it is `until`. `deaf`: the device did not answer when it was last
+ * asked, so its next answer is news. `hoped`: that an attempt went unanswered was
+ * once taken for such a silence, and is not again until a question goes unanswered
+ * too: a device that answers questions and no offers would use up all attempts at
+ * once, and never be left alone.
  */
 export const RESTING = { name: "resting" };
 
@@ -40,21 +42,24 @@ const attempt = (step, now, hoped = false) => ({
     todo: "attempt",
 });
 
-const over = () => ({ state: { name: "over" }, todo: "stop" });
+const refused = () => ({ state: { name: "over", final: true }, todo: "stop" });
 
 /** The attempt after `step`, if there is one. */
-function retreat({ step, hoped = false }, now, deaf, todo) {
-    if (step >= WAITS_MS.length) return over();
-    const until = now + WAITS_MS[step];
-    return { state: { name: "waiting", step: step + 1, until, deaf: deaf && !hoped, hoped: hoped || deaf }, todo };
+function retreat({ step, hoped: before = false }, now, unheard, todo) {
+    const [deaf, hoped] = [unheard && !before, before || unheard];
+    if (step >= WAITS_MS.length) return { state: { name: "over", final: false, deaf, hoped }, todo: "stop" };
+    return { state: { name: "waiting", step: step + 1, until: now + WAITS_MS[step], deaf, hoped }, todo };
 }
+
+/** A question went unanswered: this is a silence, and no mere guess. */
+const silent = (state) => ({ state: { ...state, deaf: true, hoped: false } });
 
 const trial = (step, now) => ({ name: "trial", step, until: now + STEADY_MS });
 
 const MOVES = {
     resting: {
         lost: (_, now) => attempt(0, now),
-        refused: over,
+        refused,
     },
     attempt: {
         asked: (state, now) => ({ state: { ...state, until: now + ATTEMPT_LIMIT_MS } }),
@@ -62,23 +67,26 @@ const MOVES = {
         // The first attempt is a precaution: if it was not needed, nothing has happened.
         revived: ({ step }, now) => ({ state: step === 0 ? RESTING : trial(step, now), todo: "drop" }),
         failed: (state, now, { deaf }) => retreat(state, now, Boolean(deaf), "drop"),
-        refused: over,
+        refused,
         tick: (state, now) => (now < state.until ? { state } : retreat(state, now, false, "drop")),
     },
     waiting: {
         answered: (state, now) => (state.deaf ? attempt(state.step, now, state.hoped) : { state }),
-        unanswered: (state) => ({ state: { ...state, deaf: true } }),
+        unanswered: silent,
         hurry: ({ step, hoped }, now) => attempt(step, now, hoped),
         revived: ({ step }, now) => ({ state: trial(step, now) }),
-        refused: over,
+        refused,
         tick: (state, now) => (now < state.until ? { state } : attempt(state.step, now, state.hoped)),
     },
     trial: {
         lost: (state, now) => retreat(state, now, false),
-        refused: over,
+        refused,
         tick: (state, now) => ({ state: now < state.until ? state : RESTING }),
     },
     over: {
+        // A device that is back after a long silence: as if a person had pressed the button.
+        answered: (state, now) => (state.deaf ? attempt(0, now, state.hoped) : { state }),
+        unanswered: (state) => (state.final ? { state } : silent(state)),
         hurry: (_, now) => attempt(0, now),
     },
 };

@@ -18,6 +18,8 @@ const LINK_EVERY_MS = 5000;
 const REPAIR_EVERY_MS = 1000;
 /** So often a waiting page asks whether the device is back. */
 const QUESTION_EVERY_MS = 500;
+/** And so often one that has given up: its device may be away for the night. */
+const LATE_QUESTION_EVERY_MS = 3000;
 /** What the device said of its camera is good for two of the page's questions (each 3 s) and an answer. */
 const CAMERA_KNOWN_MS = 8000;
 
@@ -241,7 +243,9 @@ export class Viewing {
             if (stalled) this.#on.stalled();
         }
         this.#step({ type: "tick" });
-        if (this.#ladder.name === "waiting") this.#question(now);
+        const { name, final } = this.#ladder;
+        if (name === "waiting") this.#question(now, QUESTION_EVERY_MS);
+        if (name === "over" && !final && !document.hidden) this.#question(now, LATE_QUESTION_EVERY_MS);
     }
 
     /** Looks whether the shown connection is alive, or alive again. */
@@ -289,8 +293,8 @@ export class Viewing {
     }
 
     /** Asks whether the device is there: its first answer after a silence ends the waiting. */
-    async #question(now) {
-        if (this.#asking || now - this.#askedAt < QUESTION_EVERY_MS) return;
+    async #question(now, every_ms) {
+        if (this.#asking || now - this.#askedAt < every_ms) return;
         this.#askedAt = now;
         const asking = new AbortController();
         this.#asking = asking;

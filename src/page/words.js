@@ -106,7 +106,7 @@ export const words = {
     problems: {
         unreachable: {
             title: "The device does not answer",
-            detail: "Check that it is switched on and that you are in the same network, then connect again.",
+            detail: "Check that it is switched on and that you are in the same network. The picture comes back by itself when the device answers.",
         },
         capacity: {
             title: "All places are taken",

@@ -13,7 +13,8 @@ const STATES = {
     attempt: { name: "attempt", step: 2, until: NOW + 100 },
     waiting: { name: "waiting", step: 2, until: NOW + 100, deaf: false },
     trial: { name: "trial", step: 2, until: NOW + 100 },
-    over: { name: "over" },
+    over: { name: "over", final: false, deaf: false },
+    refused: { name: "over", final: true },
 };
 const EVENTS = ["lost", "asked", "arrived", "revived", "failed", "refused", "answered", "unanswered", "hurry", "tick"];
 
@@ -23,7 +24,8 @@ const TABLE = {
     attempt: { asked: "attempt", arrived: "trial", revived: "trial drop", failed: "waiting drop", refused: "over stop" },
     waiting: { unanswered: "waiting", revived: "trial", refused: "over stop", hurry: "attempt attempt" },
     trial: { lost: "waiting", refused: "over stop" },
-    over: { hurry: "attempt attempt" },
+    over: { unanswered: "over", hurry: "attempt attempt" },
+    refused: { hurry: "attempt attempt" },
 };
 
 test("every event does in every state what the table says", () => {
@@ -98,6 +100,36 @@ test("a device that answers questions and no offers does not use up the attempts
         feed({ type: "tick" }, now);
     }
     assert.deepEqual(attempts, [0, 0, 2000, 6000, 14_000, 24_000]);
+    assert.equal(climb(state, { type: "answered" }, 60_000).todo, undefined);
+});
+
+/** The last attempt fails; `deaf`: nobody answered it. */
+const givenUp = (deaf, hoped = false) =>
+    climb({ ...STATES.attempt, step: WAITS_MS.length, hoped }, { type: "failed", deaf }, NOW);
+
+test("a device that answers after the last attempt is asked for its picture again, from the start", () => {
+    const { state, todo } = givenUp(true);
+    assert.deepEqual([state.name, todo], ["over", "stop"]);
+    const again = climb(state, { type: "answered" }, NOW + 60_000);
+    assert.deepEqual([again.todo, again.state.step], ["attempt", 0]);
+});
+
+test("an answer that is no news starts nothing after the last attempt", () => {
+    for (const { state } of [givenUp(false), givenUp(true, true)]) {
+        assert.equal(climb(state, { type: "answered" }, NOW + 3000).todo, undefined);
+        const { state: silent } = climb(state, { type: "unanswered" }, NOW + 6000);
+        assert.equal(climb(silent, { type: "answered" }, NOW + 9000).todo, "attempt");
+    }
+    // A refusal was an answer, and the next would be the same.
+    const { state } = climb(STATES.refused, { type: "unanswered" }, NOW);
+    assert.equal(climb(state, { type: "answered" }, NOW).todo, undefined);
+});
+
+test("a silence before the last attempt counts after it", () => {
+    let { state } = climb({ ...STATES.waiting, step: WAITS_MS.length, hoped: true }, { type: "unanswered" }, NOW);
+    ({ state } = climb(state, { type: "tick" }, NOW + 200));
+    ({ state } = climb(state, { type: "failed", deaf: true }, NOW + 2200));
+    assert.equal(climb(state, { type: "answered" }, NOW + 2300).todo, "attempt");
 });
 
 test("a picture that flows on lets the count start again, one that breaks does not", () => {
@@ -113,7 +145,7 @@ test("an old connection that comes back leaves nothing behind", () => {
     assert.deepEqual(climb(first, { type: "revived" }, NOW + 500), { state: RESTING, todo: "drop" });
 });
 
-test("whatever happens, attempts stay bounded until somebody hurries or a picture stays", () => {
+test("whatever happens, attempts stay bounded until a person, a picture or a silence starts anew", () => {
     const calm = EVENTS.filter((type) => type !== "hurry");
     for (let seed = 1; seed <= 200; seed += 1) {
         const random = randomNumbers(seed);
@@ -122,7 +154,7 @@ test("whatever happens, attempts stay bounded until somebody hurries or a pictur
             now += random() * 400;
             const type = calm[Math.floor(random() * calm.length)];
             const { state: next, todo } = climb(state, { type, deaf: random() < 0.5 }, now);
-            if (next.name === "resting") attempts = 0;
+            if (next.name === "resting" || state.name === "over") attempts = 0;
             if (todo === "attempt") attempts += 1;
             assert.ok(attempts <= 1 + WAITS_MS.length, `seed ${seed}: ${attempts} attempts in a row`);
             assert.ok((next.step ?? 0) <= WAITS_MS.length, `seed ${seed}: step ${next.step}`);

@@ -174,7 +174,10 @@ test("a device that is away for 20 s is waited for, and its picture comes back",
     await viewer.close();
 });
 
-test("a device that stays away leads to a button, and the button back to the picture", async () => {
+/** The page does not hear whether the device is there: what it does then, it does not do by itself. */
+const withoutQuestions = (viewer) => viewer.page.route("**/healthz", (route) => route.abort());
+
+test("a device that stays away for long is connected to when it answers again", async () => {
     const viewer = await open();
     const { host } = new URL(signpost.url);
     await signpost.stop();
@@ -183,6 +186,20 @@ test("a device that stays away leads to a button, and the button back to the pic
     const { attempts, ladder } = await viewer.stats();
     assert.deepEqual([attempts, ladder.name], [7, "over"]);
     assert.equal(await viewer.page.locator("#problem-title").textContent(), "The device does not answer");
+    assert.equal(await viewer.page.getByRole("button", { name: "Connect again" }).isVisible(), true);
+    signpost = await Signpost.start([...ARGS, host]);
+    await viewer.until("stats.phase === 'live'", 20);
+    assert.equal(await viewer.page.locator("#problem").isVisible(), false);
+    await rests(viewer);
+    await viewer.close();
+});
+
+test("the button connects again", async () => {
+    const viewer = await open();
+    await withoutQuestions(viewer);
+    const { host } = new URL(signpost.url);
+    await signpost.stop();
+    await viewer.until("stats.phase === 'ended'", 60);
     signpost = await Signpost.start([...ARGS, host]);
     await viewer.page.getByRole("button", { name: "Connect again" }).click();
     await rests(viewer);
@@ -192,6 +209,7 @@ test("a device that stays away leads to a button, and the button back to the pic
 
 test("a network that is back starts what a button would", async () => {
     const viewer = await open();
+    await withoutQuestions(viewer);
     const { host } = new URL(signpost.url);
     await signpost.stop();
     await viewer.until("stats.phase === 'ended'", 60);
