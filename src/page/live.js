@@ -43,16 +43,22 @@ let clearedOn;
 const pictures = new WeakMap();
 /** The problem that stands in the panel: a screen reader says it again whenever it is written. */
 let told;
+/** What the panel's button does for some problems; for the others it connects again. */
+const remedies = {
+    notPlayed: { words: words.showPicture, apply: () => pictures.get(viewing.connection)?.play() },
+};
 /** What the device says of its camera. */
 let camera;
 
 const viewing = new Viewing({
     changed: show,
     track(connection, stream, receiver) {
-        pictures.set(connection, new Picture(at("stage"), stream, receiver, (picture, now, frame) => {
-            onFrame(connection, picture, now, frame);
+        pictures.set(connection, new Picture(at("stage"), stream, receiver, {
+            onFrame: (picture, now, frame) => onFrame(connection, picture, now, frame),
+            onRefused: show,
         }));
     },
+    unseen: (connection) => Boolean(pictures.get(connection)?.refused),
     shown() {
         // A device that has restarted counts anew.
         transcript.restart();
@@ -138,6 +144,7 @@ function problem() {
     if (ladder.name === "over") return reason;
     const kind = { failed: "cameraFailed", stopped: "cameraStopped" }[camera?.state];
     if (kind) return Object.assign(new Ending(kind, { detail: camera.reason }), { passing: true });
+    if (pictures.get(viewing.connection)?.refused) return new Ending("notPlayed");
     // What the device itself said is told at once; that it is silent, by the line.
     const trying = ladder.name === "waiting" || (ladder.name === "attempt" && ladder.step > 0);
     return trying && ["capacity", "refused"].includes(reason?.kind) ? reason : undefined;
@@ -153,7 +160,8 @@ function showProblem(ending) {
     at("problem-title").textContent = title;
     at("problem-detail").textContent = ending.detail ?? detail;
     at("problem-hint").textContent = ending.hint ?? "";
-    at("connect").hidden = Boolean(ending.passing);
+    at("remedy").textContent = remedies[ending.kind]?.words ?? words.connectAgain;
+    at("remedy").hidden = Boolean(ending.passing);
 }
 
 /** Asked for at regular times, and when the picture stands still. */
@@ -238,7 +246,11 @@ function reload() {
     location.reload();
 }
 
-at("connect").addEventListener("click", () => viewing.hurry());
+at("remedy").addEventListener("click", () => {
+    const remedy = remedies[told.kind];
+    if (remedy) remedy.apply();
+    else viewing.hurry();
+});
 at("clear").addEventListener("click", clear);
 at("landmarks").addEventListener("change", (event) => {
     overlay.visible = event.target.checked;

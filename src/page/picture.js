@@ -10,20 +10,24 @@ export class Picture {
     /** This connection's RTP time has nothing to do with another's, so neither have its predictions. */
     steps = new InStep();
     rtpTimestamps = [];
+    /** The browser does not play it by itself: it wants a person to ask for it. */
+    refused = false;
     video = document.createElement("video");
     #receiver;
     #onFrame;
+    #onRefused;
     #removed = false;
 
     /**
      * Puts the video under whatever is in `stage` already. `onFrame(picture, now,
      * frame)` is called for every frame that the browser shows, with what
      * requestVideoFrameCallback says of it; without a frame where the browser only
-     * says that the picture plays.
+     * says that the picture plays. `onRefused()`: `refused` has changed.
      */
-    constructor(stage, stream, receiver, onFrame) {
+    constructor(stage, stream, receiver, { onFrame, onRefused }) {
         this.#receiver = receiver;
         this.#onFrame = onFrame;
+        this.#onRefused = onRefused;
         Object.assign(this.video, { autoplay: true, muted: true, playsInline: true, srcObject: stream });
         stage.prepend(this.video);
         if ("requestVideoFrameCallback" in HTMLVideoElement.prototype) {
@@ -31,6 +35,21 @@ export class Picture {
         } else {
             this.video.addEventListener("playing", () => onFrame(this, performance.now()));
         }
+        this.play();
+    }
+
+    /** Only a promise tells whether the browser lets a picture play; in a person's click it does. */
+    async play() {
+        let refused = false;
+        try {
+            await this.video.play();
+        } catch (error) {
+            // Anything else means that it was removed, or that the browser tries on.
+            refused = error.name === "NotAllowedError";
+        }
+        if (this.#removed || refused === this.refused) return;
+        this.refused = refused;
+        this.#onRefused();
     }
 
     /** Asks for the playout delay that is needed now. Returns it, or undefined where there is none to ask for. */

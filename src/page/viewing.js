@@ -50,6 +50,7 @@ export class Viewing {
 
     /**
      * `on` holds the callbacks: `changed()`, `track(connection, stream, receiver)`,
+     * `unseen(connection)`, whether the browser shows no frame of it though it could,
      * `shown()` when an attempt has become the connection, `dropped(connection)` when
      * one has been ended or replaced, `prediction(connection, message)`,
      * `command(message)`, `link(figures)`, `repair(connection, hold_ms)` with the
@@ -235,8 +236,7 @@ export class Viewing {
     #look(now) {
         const away = Boolean(this.#camera.away) && now - this.#camera.at < CAMERA_KNOWN_MS;
         this.#watch(now, away);
-        // Over a camera that shows nothing, a connection is all there can be.
-        if (away && this.#next?.connection.commands.state === "open") this.#arrive();
+        this.#settle(away);
         if (this.#ladder.name === "attempt" && now >= this.#ladder.until) {
             const { phase, stalled } = this.#next?.connection ?? {};
             this.reason = new Ending(stalled ? "stalled" : (LACKING[phase] ?? "unreachable"));
@@ -246,6 +246,14 @@ export class Viewing {
         const { name, final } = this.#ladder;
         if (name === "waiting") this.#question(now, QUESTION_EVERY_MS);
         if (name === "over" && !final && !document.hidden) this.#question(now, LATE_QUESTION_EVERY_MS);
+    }
+
+    /** Where no frame can tell that the attempt has succeeded, its channel does. */
+    #settle(away) {
+        const { connection } = this.#next ?? {};
+        if (connection?.commands.state !== "open") return;
+        // A hidden tab is told of no frames. Packets tell the rest when it is seen again.
+        if (away || document.hidden || this.#on.unseen(connection)) this.#arrive();
     }
 
     /** Looks whether the shown connection is alive, or alive again. */

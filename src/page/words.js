@@ -101,6 +101,7 @@ export const words = {
     hiddenLandmarks: "hidden",
 
     connectAgain: "Connect again",
+    showPicture: "Show the picture",
     logOut: "Log out",
 
     problems: {
@@ -143,6 +144,10 @@ export const words = {
         noPicture: {
             title: "Connected, but no picture",
             detail: "The connection stands and no picture came. The camera may still be starting, or the network is too slow for it. Connect again; if it stays so, the device's status says what its camera does.",
+        },
+        notPlayed: {
+            title: "This browser waits for you",
+            detail: "It plays no picture until somebody asks for it: a setting against autoplay, or its battery saver.",
         },
         lost: {
             title: "The connection was lost",

@@ -163,6 +163,40 @@ test("a hidden tab is left alone", async () => {
     await viewer.close();
 });
 
+/** Runs in the page before its own scripts: a hidden tab is told of no frames, as a real one. */
+function tellNoFramesWhileHidden() {
+    const ask = HTMLVideoElement.prototype.requestVideoFrameCallback;
+    HTMLVideoElement.prototype.requestVideoFrameCallback = function (callback) {
+        const seen = () => !document.hidden;
+        return ask.call(this, (...frame) => (seen() ? callback(...frame) : this.requestVideoFrameCallback(callback)));
+    };
+    window.hide = (hidden) => {
+        Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+    };
+}
+
+test("a tab that is not seen connects, and shows the picture when it is looked at", async () => {
+    const viewer = await Viewer.open(browser, signpost.url, { script: { content: `
+        (${keepPeers})();
+        (${tellNoFramesWhileHidden})();
+        window.hide(true);` } });
+    await viewer.until("stats.ladder.name === 'resting' && stats.connections === 1");
+    // Longer than the picture's silence may last in a tab that is seen.
+    await delay(5000);
+    assert.equal((await viewer.stats()).attempts, 1);
+    await viewer.page.evaluate(() => window.hide(false));
+    await viewer.until("stats.phase === 'live' && stats.frames > 3", 5);
+    await viewer.page.evaluate(() => window.hide(true));
+    await cut(viewer);
+    await viewer.until("stats.ladder.name === 'resting' && stats.connections === 2", 20);
+    await viewer.page.evaluate(() => window.hide(false));
+    await rests(viewer);
+    assert.equal((await viewer.stats()).attempts, 2);
+    assert.equal(await viewer.page.locator("video").count(), 1);
+    await viewer.close();
+});
+
 test("a device that is away for 20 s is waited for, and its picture comes back", async () => {
     const viewer = await open();
     const { host } = new URL(signpost.url);

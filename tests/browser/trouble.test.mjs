@@ -97,6 +97,39 @@ test("a device whose keepalives come every 20 s keeps its viewer", async () => {
     }
 });
 
+/** Runs in the page before its own scripts: pictures play only in a person's click. */
+function refuseAutoplay() {
+    const { prototype } = HTMLMediaElement;
+    Object.defineProperty(prototype, "autoplay", { set() {} });
+    const { play } = prototype;
+    // Not navigator.userActivation: every question of a test from outside sets it.
+    let clicked = false;
+    addEventListener("click", () => (clicked = true), true);
+    prototype.play = function () {
+        if (clicked) return play.call(this);
+        return Promise.reject(new DOMException("not without a click", "NotAllowedError"));
+    };
+}
+
+test("a browser that plays nothing by itself offers a button for the picture", async () => {
+    const signpost = await Signpost.start(["--open", "--source", "demo", "--listen", "127.0.0.1:0"]);
+    try {
+        const viewer = await Viewer.open(browser, signpost.url, { script: refuseAutoplay });
+        await viewer.until("stats.ladder.name === 'resting'");
+        const { attempts } = await viewer.stats();
+        assert.equal(await viewer.page.locator("#problem-title").textContent(), "This browser waits for you");
+        // Longer than a picture may be silent: the packets go on.
+        await delay(5000);
+        assert.equal((await viewer.stats()).attempts, attempts);
+        await viewer.page.getByRole("button", { name: "Show the picture" }).click();
+        await viewer.until("stats.phase === 'live' && stats.fps > 3", 10);
+        assert.equal(await viewer.page.locator("#problem").isVisible(), false);
+        await viewer.close();
+    } finally {
+        await signpost.stop();
+    }
+});
+
 test("a browser without WebRTC is told so", async () => {
     const signpost = await Signpost.start(["--open", "--source", "demo", "--listen", "127.0.0.1:0"]);
     try {
