@@ -41,6 +41,8 @@ const clearing = new Clearing();
 let clearedOn;
 /** The picture of each connection. */
 const pictures = new WeakMap();
+/** What the device said last of each connection's rendition; it says it before the first frame, and once. */
+const renditions = new WeakMap();
 /** The problem that stands in the panel: a screen reader says it again whenever it is written. */
 let told;
 /** What the panel's button does for some problems; for the others it connects again. */
@@ -64,7 +66,6 @@ const viewing = new Viewing({
         transcript.restart();
         trouble.forget();
         line.trouble = undefined;
-        status.rendition = undefined;
     },
     dropped(connection) {
         const picture = pictures.get(connection);
@@ -104,10 +105,10 @@ function onPrediction(connection, message) {
     if (picture) overlay.prediction(picture, message);
 }
 
-function onCommand(message) {
+function onCommand(connection, message) {
     clearing.heard(message);
     if (message.type === "notice" && message.text) line.notice(message.text, performance.now());
-    if (message.type === "renditions") status.rendition = message;
+    if (message.type === "renditions") renditions.set(connection, message);
     show();
 }
 
@@ -127,6 +128,7 @@ function phase() {
 function show() {
     status.phase = phase();
     status.connection = viewing.attempt ?? viewing.connection;
+    status.rendition = renditions.get(viewing.connection);
     passClear();
     showLine();
     showProblem(problem());

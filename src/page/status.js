@@ -43,7 +43,7 @@ export class Status {
     connection;
     /** What happened on the link in the last seconds (`between` of link.js). */
     link;
-    /** What the device said last of the rendition that this viewer gets. */
+    /** What the device said last of the rendition that the shown connection gets. */
     rendition;
 
     /** `phase`: connecting, waiting, live, reconnecting or ended. */
@@ -115,7 +115,7 @@ export class Status {
     }
 
     #renditionInWords() {
-        if (!this.rendition) return words.renditions.full;
+        if (!this.rendition) return undefined;
         const { current, reason, width, height, framerate } = this.rendition;
         const name = words.renditionBecause(words.renditions[current] ?? current, words.renditionReasons[reason]);
         const size = width && height && words.size(width, height);

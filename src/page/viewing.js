@@ -53,7 +53,7 @@ export class Viewing {
      * `unseen(connection)`, whether the browser shows no frame of it though it could,
      * `shown()` when an attempt has become the connection, `dropped(connection)` when
      * one has been ended or replaced, `prediction(connection, message)`,
-     * `command(message)`, `link(figures)`, `repair(connection, hold_ms)` with the
+     * `command(connection, message)`, `link(figures)`, `repair(connection, hold_ms)` with the
      * playout delay that repeated packets need, `suspicious()` when the picture
      * stands still, `stalled()` when the browser does not look for a path, and
      * `unauthorised()`.
@@ -230,7 +230,7 @@ export class Viewing {
     #command(connection, message) {
         const leg = this.#leg(connection);
         if (leg && message.type === "hello") leg.pulse.keepalive_s = message.keepalive_s;
-        this.#on.command(message);
+        this.#on.command(connection, message);
     }
 
     #look(now) {

@@ -75,6 +75,33 @@ test("a connection that dies is replaced by another one", async () => {
     await viewer.close();
 });
 
+/** Runs in the page before its own scripts: a browser without H.264. */
+function offerVp8() {
+    const add = RTCPeerConnection.prototype.addTransceiver;
+    RTCPeerConnection.prototype.addTransceiver = function (kind, options) {
+        const transceiver = add.call(this, kind, options);
+        const { codecs } = RTCRtpReceiver.getCapabilities("video");
+        transceiver.setCodecPreferences(codecs.filter(({ mimeType }) => ["video/VP8", "video/rtx"].includes(mimeType)));
+        return transceiver;
+    };
+}
+
+test("every connection's own rendition is told", async () => {
+    for (const [browsers, rendition] of [[() => {}, /full picture, \d+/], [offerVp8, /VP8 picture, \d+/]]) {
+        const script = { content: `(${browsers})(); (${keepPeers})();` };
+        const viewer = await Viewer.open(browser, signpost.url, { script });
+        await rests(viewer);
+        const told = viewer.page.locator("#detail-rendition").filter({ hasText: rendition });
+        await told.waitFor();
+        await cut(viewer);
+        await viewer.until("stats.phase === 'live' && stats.connections === 2", 20);
+        // Time for the details, which are written once a second.
+        await delay(1500);
+        assert.equal(await told.count(), 1, await viewer.page.locator("#detail-rendition").textContent());
+        await viewer.close();
+    }
+});
+
 test("two losses in a row are both made good, and the second waits its turn", async () => {
     const viewer = await open();
     await cut(viewer);
