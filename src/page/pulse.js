@@ -70,12 +70,17 @@ export class Pulse {
      */
     look(now, { hidden, away }) {
         const slept = this.#hidden || hidden || now - this.#lookedAt > SLEEP_MS;
+        const before = this.#lookedAt;
         this.#lookedAt = now;
         this.#hidden = hidden;
         if (away) this.#movedAt = now;
-        if (!slept) return;
-        this.#movedAt = Math.max(this.#movedAt, now - SILENCE_LIMIT_MS + AFTER_SLEEP_MS);
-        this.#heardAt = Math.max(this.#heardAt, now - this.#deafLimit_ms + this.#keepalive_ms + LATE_KEEPALIVE_MS);
+        // A fault from before the sleep stays until something arrives: that nobody looks is no sign of life.
+        if (slept && !this.#silent(before)) {
+            this.#movedAt = Math.max(this.#movedAt, now - SILENCE_LIMIT_MS + AFTER_SLEEP_MS);
+        }
+        if (slept && !this.#deaf(before)) {
+            this.#heardAt = Math.max(this.#heardAt, now - this.#deafLimit_ms + this.#keepalive_ms + LATE_KEEPALIVE_MS);
+        }
     }
 
     /** Whether nothing moves, so that it is worth while to count packets. */
@@ -85,9 +90,16 @@ export class Pulse {
 
     /** `silent` (no RTP), `deaf` (no keepalive), or undefined. */
     fault(now) {
-        if (this.#hidden) return undefined;
-        if (now - this.#movedAt > SILENCE_LIMIT_MS) return "silent";
-        return now - this.#heardAt > this.#deafLimit_ms ? "deaf" : undefined;
+        if (this.#silent(now)) return "silent";
+        return this.#deaf(now) ? "deaf" : undefined;
+    }
+
+    #silent(now) {
+        return now - this.#movedAt > SILENCE_LIMIT_MS;
+    }
+
+    #deaf(now) {
+        return now - this.#heardAt > this.#deafLimit_ms;
     }
 
     get #deafLimit_ms() {

@@ -92,6 +92,32 @@ test("silence does not count in a hidden tab, and after it a second is enough", 
     assert.ok(now > 61_000 && now <= 62_000, `seen at ${now}`);
 });
 
+test("a fault stays while the tab is hidden and after it, until packets come", () => {
+    const pulse = new Pulse(0);
+    pulse.packets(100, 0);
+    assert.equal(watch(pulse, 0, 5000).fault, "silent");
+    for (let now = 5250; now <= 20_000; now += 1000) {
+        pulse.look(now, HIDDEN);
+        assert.equal(pulse.fault(now), "silent", `hidden at ${now}`);
+    }
+    pulse.look(20_250, SEEN);
+    assert.equal(pulse.fault(20_250), "silent");
+    pulse.packets(101, 20_500);
+    pulse.look(20_500, SEEN);
+    assert.equal(pulse.fault(20_500), undefined);
+});
+
+test("a channel that was deaf before the tab was hidden stays so", () => {
+    const pulse = new Pulse(0);
+    const each = (now) => pulse.frame(now);
+    const { now } = watch(pulse, 0, 20_000, SEEN, each);
+    pulse.look(now + 250, HIDDEN);
+    assert.equal(pulse.fault(now + 250), "deaf");
+    pulse.heard(now + 300);
+    pulse.look(now + 500, HIDDEN);
+    assert.equal(pulse.fault(now + 500), undefined);
+});
+
 test("time that a sleeping computer did not look away from counts no more than a hidden tab's", () => {
     const pulse = new Pulse(0);
     pulse.look(250, SEEN);
