@@ -156,7 +156,7 @@ export class Viewing {
         connection.open({ servers: () => this.#servers(), session: this.#session });
     }
 
-    /** STUN and TURN servers, asked for once: in most networks there are none. */
+    /** STUN and TURN servers, asked for again only after an attempt has failed: in most networks there are none. */
     async #servers() {
         try {
             this.#iceServers ??= (await request("GET", "/api/v1/ice-servers")).iceServers;
@@ -200,6 +200,8 @@ export class Viewing {
     #drop() {
         if (!this.#next) return;
         this.counts.drops += 1;
+        // What was wrong may have been a server's address, or a credential's age.
+        this.#iceServers = undefined;
         this.#close(this.#next);
         this.#next = undefined;
     }

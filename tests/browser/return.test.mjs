@@ -224,6 +224,22 @@ test("a tab that is not seen connects, and shows the picture when it is looked a
     await viewer.close();
 });
 
+test("the device is asked for its ICE servers again once an attempt has failed", async () => {
+    const viewer = await open();
+    let asked = 0;
+    viewer.page.on("request", (request) => {
+        if (request.url().endsWith("/ice-servers")) asked += 1;
+    });
+    await cut(viewer);
+    await viewer.until("stats.connections === 2 && stats.ladder.name === 'resting'", 20);
+    assert.equal(asked, 0);
+    await viewer.page.route("**/webrtc/offer", (route) => route.abort(), { times: 1 });
+    await cut(viewer);
+    await viewer.until("stats.connections === 3", 20);
+    assert.equal(asked, 1);
+    await viewer.close();
+});
+
 test("a device that is away for 20 s is waited for, and its picture comes back", async () => {
     const viewer = await open();
     const { host } = new URL(signpost.url);
