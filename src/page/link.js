@@ -47,6 +47,5 @@ export function between(before, after, elapsed_ms) {
         decoded,
         dropped,
         roundTrip_ms: after.roundTrip_ms,
-        pair: after.pair,
     };
 }

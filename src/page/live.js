@@ -66,6 +66,7 @@ const viewing = new Viewing({
         transcript.restart();
         trouble.forget();
         line.trouble = undefined;
+        status.link = undefined;
     },
     dropped(connection) {
         const picture = pictures.get(connection);
@@ -282,6 +283,7 @@ addEventListener("pageshow", (event) => {
 });
 
 setInterval(() => {
+    status.pair = viewing.pair;
     status.show(performance.now(), overlayInWords());
     showLine();
 }, FIGURES_EVERY_MS);
@@ -309,7 +311,7 @@ window.signpost = {
             connection: connection && { phase: connection.phase, path, channels: connection.channels },
             attempt: attempt && { phase: attempt.phase, path: attempt.path },
             link,
-            pair: link?.pair,
+            pair: viewing.pair,
             rendition: status.rendition?.current,
             last_reason: reason?.kind,
             clearing: clearing.open,

@@ -43,6 +43,8 @@ export class Status {
     connection;
     /** What happened on the link in the last seconds (`between` of link.js). */
     link;
+    /** The pair of addresses that is in use (link.js). */
+    pair;
     /** What the device said last of the rendition that the shown connection gets. */
     rendition;
 
@@ -109,7 +111,7 @@ export class Status {
     }
 
     #showLink(live) {
-        const pair = this.link?.pair;
+        const { pair } = this;
         put("path", live && pair && words.path(pair.local, pair.remote, pair.protocol));
         put("network", live && this.link && words.linkFigures(this.link));
     }

@@ -31,8 +31,10 @@ export class Viewing {
     counts = { connections: 0, attempts: 0, drops: 0 };
     /** Why the last connection or attempt ended. */
     reason;
-    /** The last link figures of the shown connection. */
+    /** The last link figures of the shown connection; the first are there after two looks. */
     link;
+    /** Its pair of addresses (see link.js), known after one. */
+    pair;
     #on;
     #ladder = RESTING;
     #session;
@@ -191,7 +193,8 @@ export class Viewing {
         this.#next = undefined;
         this.counts.connections += 1;
         this.link = undefined;
-        this.#linkAt = performance.now();
+        this.pair = undefined;
+        this.#linkAt = -Infinity;
         this.#close(old);
         this.#on.shown();
         this.#step({ type: "arrived" });
@@ -295,6 +298,7 @@ export class Viewing {
         this.#linkAt = now;
         const figures = await leg.connection.figures();
         if (!figures || leg !== this.#shown) return;
+        this.pair = figures.pair;
         if (leg.figures) {
             this.link = { ...between(leg.figures, figures, elapsed_ms), buffered_bytes: figures.buffered_bytes };
             this.#on.link(this.link);

@@ -33,6 +33,17 @@ test("a viewer sees the picture move, landmarks, the sign and HELLO WORLD", asyn
     await viewer.close();
 });
 
+test("the network path is told as soon as there is a picture", async () => {
+    const viewer = await Viewer.open(browser, signpost.url);
+    await viewer.connects();
+    // Before there are figures of the link, which need two looks.
+    await viewer.until('/udp/.test(document.getElementById("detail-path").textContent) && !stats.link');
+    const { pair } = await viewer.stats();
+    assert.deepEqual([pair.remote, pair.protocol], ["host", "udp"]);
+    await viewer.until("stats.link");
+    await viewer.close();
+});
+
 test("two viewers at once both see picture and predictions", async () => {
     const viewers = await Promise.all([Viewer.open(browser, signpost.url), Viewer.open(browser, signpost.url)]);
     for (const viewer of viewers) {
