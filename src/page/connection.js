@@ -24,7 +24,8 @@ export class Ending {
 
     static of(error) {
         if (error instanceof Unreachable) return new Ending("unreachable");
-        if (!(error instanceof Refused)) return new Ending("refused", { detail: error.message });
+        // The browser takes no such address of a server, or not the device's answer.
+        if (!(error instanceof Refused)) return new Ending("unfit", { hint: error.message });
         const full = error.title === "server at capacity";
         return new Ending(full ? "capacity" : error.status === 406 ? "noCodec" : "refused", error);
     }
@@ -190,8 +191,7 @@ export class Connection {
     #follow(peer) {
         if (this.#closed) return;
         if (peer.connectionState === "failed" || peer.iceConnectionState === "failed") {
-            const was = this.phase === "waiting" || this.phase === "live";
-            this.#end(new Ending(was ? "lost" : "failed"));
+            this.#end(new Ending({ waiting: "lost", live: "lost", securing: "securing" }[this.phase] ?? "failed"));
         } else if (peer.connectionState === "connected") {
             if (this.phase !== "live") this.#pass("waiting");
         } else if (peer.iceConnectionState === "connected" && this.phase === "checking") {

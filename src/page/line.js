@@ -20,8 +20,9 @@ export class Line {
     /** The text of this moment. `ladder`, `reason` and `again` (whether there was a picture) as in Viewing. */
     text({ ladder, reason, again }, now) {
         if (this.#notice && now >= this.#notice.until) this.#notice = undefined;
-        if (this.#notice) return this.#notice.text;
-        return reconnecting(ladder, reason, again) ?? this.#troubleInWords(ladder);
+        // A notice may be about the very loss that is told, so it hides neither the loss nor itself.
+        const texts = [reconnecting(ladder, reason, again), this.#notice?.text].filter(Boolean);
+        return texts.length > 0 ? texts.join(" ") : this.#troubleInWords(ladder);
     }
 
     #troubleInWords({ name }) {

@@ -150,7 +150,7 @@ function problem() {
     if (pictures.get(viewing.connection)?.refused) return new Ending("notPlayed");
     // What the device itself said is told at once; that it is silent, by the line.
     const trying = ladder.name === "waiting" || (ladder.name === "attempt" && ladder.step > 0);
-    return trying && ["capacity", "refused"].includes(reason?.kind) ? reason : undefined;
+    return trying && ["capacity", "refused", "unfit"].includes(reason?.kind) ? reason : undefined;
 }
 
 function showProblem(ending) {

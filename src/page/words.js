@@ -125,6 +125,10 @@ export const words = {
             title: "The device refused the connection",
             detail: "Load the page again. If it stays so, the device's log says why.",
         },
+        unfit: {
+            title: "This browser and the device do not fit",
+            detail: "The browser does not take what the device says: an address under [ice] servers in the device's configuration is wrong, or one of the two is too old. The browser's words:",
+        },
         failed: {
             title: "The picture cannot reach this browser",
             detail: "The device answered, but no network path for the video was found. A firewall may block UDP.",

@@ -130,6 +130,47 @@ test("a browser that plays nothing by itself offers a button for the picture", a
     }
 });
 
+test("what the browser does not take from the device is told in the browser's words", async () => {
+    const signpost = await Signpost.start(["--open", "--source", "test", "--listen", "127.0.0.1:0"]);
+    const cases = [
+        ["**/api/v1/ice-servers", { iceServers: [{ urls: "turn:" }] }, /ICE server|URL|turn/i],
+        ["**/api/v1/webrtc/offer", { type: "answer", sdp: "v=0", session: "0", connection: "0" }, /SessionDescription|SDP/i],
+    ];
+    try {
+        for (const [path, json, browsersWords] of cases) {
+            const viewer = await Viewer.open(browser, "about:blank");
+            await viewer.page.route(path, (route) => route.fulfill({ json }));
+            await viewer.page.goto(signpost.url);
+            await viewer.page.getByText("This browser and the device do not fit", { exact: true }).waitFor();
+            assert.match(await viewer.page.locator("#problem-hint").textContent(), browsersWords);
+            await viewer.close();
+        }
+    } finally {
+        await signpost.stop();
+    }
+});
+
+test("a path over which no encryption is agreed on is told as that", async () => {
+    const signpost = await Signpost.start(["--open", "--source", "test", "--listen", "127.0.0.1:0"]);
+    try {
+        const viewer = await Viewer.open(browser, "about:blank");
+        await viewer.page.route("**/api/v1/webrtc/offer", async (route) => {
+            const response = await route.fetch();
+            const answer = await response.json();
+            // Another certificate's fingerprint: ICE connects, DTLS does not.
+            const sdp = answer.sdp.replace(/(a=fingerprint:sha-256) .*/g, `$1 ${Array(32).fill("11").join(":")}`);
+            await route.fulfill({ response, json: { ...answer, sdp } });
+        });
+        await viewer.page.goto(signpost.url);
+        await viewer.until("stats.last_reason !== undefined", 10);
+        assert.equal((await viewer.stats()).last_reason, "securing");
+        await viewer.page.getByText(/The connection could not be secured/).first().waitFor();
+        await viewer.close();
+    } finally {
+        await signpost.stop();
+    }
+});
+
 test("a browser without WebRTC is told so", async () => {
     const signpost = await Signpost.start(["--open", "--source", "demo", "--listen", "127.0.0.1:0"]);
     try {
