@@ -48,9 +48,12 @@ let told;
 /** What the panel's button does for some problems; for the others it connects again. */
 const remedies = {
     notPlayed: { words: words.showPicture, apply: () => pictures.get(viewing.connection)?.play() },
+    cameraStopped: { words: words.startCamera, apply: startCamera },
 };
 /** What the device says of its camera. */
 let camera;
+/** Why it did not start the camera when it was asked to. */
+let unstarted;
 
 const viewing = new Viewing({
     changed: show,
@@ -144,9 +147,15 @@ function showLine() {
 /** What the panel over the picture has to say, if anything. */
 function problem() {
     const { ladder, reason } = viewing;
-    if (ladder.name === "over") return reason;
-    const kind = { failed: "cameraFailed", stopped: "cameraStopped" }[camera?.state];
-    if (kind) return Object.assign(new Ending(kind, { detail: camera.reason }), { passing: true });
+    // A stopped camera is why offers are refused, and it can be started from here.
+    const over = ladder.name === "over";
+    if (camera?.state === "stopped" && (!over || reason?.kind === "refused")) {
+        return new Ending("cameraStopped", unstarted);
+    }
+    if (over) return reason;
+    if (camera?.state === "failed") {
+        return Object.assign(new Ending("cameraFailed", { detail: camera.reason }), { passing: true });
+    }
     if (pictures.get(viewing.connection)?.refused) return new Ending("notPlayed");
     // What the device itself said is told at once; that it is silent, by the line.
     const trying = ladder.name === "waiting" || (ladder.name === "attempt" && ladder.step > 0);
@@ -157,7 +166,7 @@ function showProblem(ending) {
     // With its button hidden, the focus would fall back to the top of the page.
     if (!ending && at("problem").contains(document.activeElement)) at("stage").focus();
     at("problem").hidden = !ending;
-    if (!ending || (ending.kind === told?.kind && ending.detail === told.detail)) return;
+    if (!ending || ["kind", "detail", "hint"].every((part) => ending[part] === told?.[part])) return;
     told = ending;
     const { title, detail } = words.problems[ending.kind];
     at("problem-title").textContent = title;
@@ -165,6 +174,19 @@ function showProblem(ending) {
     at("problem-hint").textContent = ending.hint ?? "";
     at("remedy").textContent = remedies[ending.kind]?.words ?? words.connectAgain;
     at("remedy").hidden = Boolean(ending.passing);
+}
+
+async function startCamera() {
+    try {
+        await request("POST", "/api/v1/liveview/start", { protocol: "webrtc", camera: camera.name });
+        unstarted = undefined;
+    } catch (error) {
+        if (!(error instanceof Refused)) line.notice(words.problems.unreachable.title, performance.now());
+        // A refusal without words is one of a proxy's.
+        unstarted = { detail: error.detail ?? error.title, hint: error.hint };
+    }
+    await askStatus();
+    show();
 }
 
 /** Asked for at regular times, and when the picture stands still. */

@@ -102,6 +102,7 @@ export const words = {
 
     connectAgain: "Connect again",
     showPicture: "Show the picture",
+    startCamera: "Start the camera",
     logOut: "Log out",
 
     problems: {
@@ -167,7 +168,7 @@ export const words = {
         },
         cameraStopped: {
             title: "The camera is stopped",
-            detail: "It was stopped on request and starts on request.",
+            detail: "Somebody has stopped it. It starts when somebody asks for it.",
         },
     },
 

@@ -171,6 +171,40 @@ test("a path over which no encryption is agreed on is told as that", async () =>
     }
 });
 
+test("a camera that was stopped is started from the page", async () => {
+    const signpost = await Signpost.start(["--open", "--source", "demo", "--listen", "127.0.0.1:0"]);
+    try {
+        const viewer = await Viewer.open(browser, signpost.url);
+        await viewer.connects();
+        const stop = () => fetch(new URL("/api/v1/liveview/stop", signpost.url), {
+            method: "POST",
+            headers: { "Content-Type": "application/json" },
+            body: JSON.stringify({ protocol: "webrtc" }),
+        });
+        const start = viewer.page.getByRole("button", { name: "Start the camera" });
+        await stop();
+        await viewer.page.getByRole("heading", { name: "The camera is stopped" }).waitFor();
+
+        const problem = { title: "not now", detail: "the camera is being moved", status: 409, hint: "wait for it" };
+        await viewer.page.route("**/liveview/start", (route) => route.fulfill({ status: 409, json: problem }), { times: 1 });
+        await start.click();
+        await viewer.page.locator("#problem").getByText("the camera is being moved").waitFor();
+
+        await start.click();
+        await viewer.until("stats.phase === 'live' && stats.fps > 3", 20);
+        assert.equal(await viewer.page.locator("#problem").isVisible(), false);
+
+        // Who comes while it is stopped is refused, and has the same button.
+        await stop();
+        await viewer.page.reload();
+        await start.click();
+        await viewer.until("stats.phase === 'live' && stats.fps > 3", 20);
+        await viewer.close();
+    } finally {
+        await signpost.stop();
+    }
+});
+
 test("a browser without WebRTC is told so", async () => {
     const signpost = await Signpost.start(["--open", "--source", "demo", "--listen", "127.0.0.1:0"]);
     try {
