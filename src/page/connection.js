@@ -15,11 +15,12 @@ const PASSING = [408, 409, 425, 429];
 
 /** Why a connection ended: one of words.problems, with the device's own words if it gave any. */
 export class Ending {
-    constructor(kind, { detail, hint, status } = {}) {
+    constructor(kind, { detail, hint, status, retryAfter_s } = {}) {
         this.kind = kind;
         this.detail = detail;
         this.hint = hint;
         this.status = status;
+        this.retryAfter_s = retryAfter_s;
     }
 
     static of(error) {
@@ -28,6 +29,11 @@ export class Ending {
         if (!(error instanceof Refused)) return new Ending("unfit", { hint: error.message });
         const full = error.title === "server at capacity";
         return new Ending(full ? "capacity" : error.status === 406 ? "noCodec" : "refused", error);
+    }
+
+    /** The time that the device wants for itself. What stops an offer otherwise (409) may be over at once. */
+    get after_ms() {
+        return [429, 503].includes(this.status) && this.retryAfter_s ? this.retryAfter_s * 1000 : 0;
     }
 
     /** Whether the next attempt would end in the same way. */

@@ -2,6 +2,8 @@
 
 /** Before the attempts that follow the first; that one is made at once. */
 export const WAITS_MS = [1000, 2000, 4000, 8000, 10000];
+/** The device counts offers over a minute: what it asks for beyond that is not its own word. */
+const LONGEST_WAIT_MS = 60_000;
 /** From the offer to the picture: 0.3 s on a LAN, a few over a relay; later it does not come. */
 export const ATTEMPT_LIMIT_MS = 5000;
 /**
@@ -14,11 +16,11 @@ export const STEADY_MS = 5000;
  * Nothing is to be done. The other states: `attempt` (`step` 0 is the first one),
  * `waiting` for the attempt `step`, `trial` of a picture that has just come, and
  * `over` (`final`: another attempt would end in the same way). Where there is a
- * time limit it is `until`. `deaf`: the device did not answer when it was last
- * asked, so its next answer is news. `hoped`: that an attempt went unanswered was
- * once taken for such a silence, and is not again until a question goes unanswered
- * too: a device that answers questions and no offers would use up all attempts at
- * once, and never be left alone.
+ * time limit it is `until`; a waiting's is `wait_ms` after its beginning. `deaf`:
+ * the device did not answer when it was last asked, so its next answer is news.
+ * `hoped`: that an attempt went unanswered was once taken for such a silence, and
+ * is not again until a question goes unanswered too: a device that answers
+ * questions and no offers would use up all attempts at once, and never be left alone.
  */
 export const RESTING = { name: "resting" };
 
@@ -28,9 +30,10 @@ export const RESTING = { name: "resting" };
  *
  * Events: `lost` (no picture any more, or none yet), `asked` (the offer is on its
  * way), `arrived` (the attempt's picture is there), `revived` (the old connection
- * is back by itself), `failed` (the attempt; `deaf` if nobody answered), `refused`
- * (and will be again), `answered` and `unanswered` (a question whether the device
- * is there), `hurry` (something says that now is a good moment) and `tick`.
+ * is back by itself), `failed` (the attempt; `deaf` if nobody answered, `after_ms`
+ * if the device said when to come again), `refused` (and will be again), `answered`
+ * and `unanswered` (a question whether the device is there), `hurry` (something
+ * says that now is a good moment) and `tick`.
  */
 export function climb(state, event, now) {
     const todo = MOVES[state.name][event.type];
@@ -44,11 +47,12 @@ const attempt = (step, now, hoped = false) => ({
 
 const refused = () => ({ state: { name: "over", final: true }, todo: "stop" });
 
-/** The attempt after `step`, if there is one. */
-function retreat({ step, hoped: before = false }, now, unheard, todo) {
+/** The attempt after `step`, if there is one; `after_ms`: the device wants no question earlier. */
+function retreat({ step, hoped: before = false }, now, unheard, todo, after_ms = 0) {
     const [deaf, hoped] = [unheard && !before, before || unheard];
+    const wait_ms = Math.max(WAITS_MS[step], Math.min(after_ms, LONGEST_WAIT_MS));
     if (step >= WAITS_MS.length) return { state: { name: "over", final: false, deaf, hoped }, todo: "stop" };
-    return { state: { name: "waiting", step: step + 1, until: now + WAITS_MS[step], deaf, hoped }, todo };
+    return { state: { name: "waiting", step: step + 1, until: now + wait_ms, wait_ms, deaf, hoped }, todo };
 }
 
 /** A question went unanswered: this is a silence, and no mere guess. */
@@ -66,7 +70,7 @@ const MOVES = {
         arrived: ({ step }, now) => ({ state: trial(step, now) }),
         // The first attempt is a precaution: if it was not needed, nothing has happened.
         revived: ({ step }, now) => ({ state: step === 0 ? RESTING : trial(step, now), todo: "drop" }),
-        failed: (state, now, { deaf }) => retreat(state, now, Boolean(deaf), "drop"),
+        failed: (state, now, { deaf, after_ms }) => retreat(state, now, Boolean(deaf), "drop", after_ms),
         refused,
         tick: (state, now) => (now < state.until ? { state } : retreat(state, now, false, "drop")),
     },

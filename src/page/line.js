@@ -32,12 +32,13 @@ export class Line {
 }
 
 /** For a screen reader's sake it changes with each attempt and not with each of its phases. */
-function reconnecting({ name, step, deaf }, reason, again) {
+function reconnecting({ name, step, deaf, wait_ms }, reason, again) {
     if (name === "attempt") {
         if (step > 0) return words.attemptOf(step, WAITS_MS.length);
         return again ? words.connectingAgain : undefined;
     }
     if (name !== "waiting") return undefined;
     const why = words.problems[reason?.kind ?? "lost"].title;
-    return words.attemptFollows(why, step, WAITS_MS.length, deaf ? words.onceItAnswers : words.shortly);
+    const later = wait_ms > WAITS_MS.at(-1) ? words.inSeconds(wait_ms / 1000) : words.shortly;
+    return words.attemptFollows(why, step, WAITS_MS.length, deaf ? words.onceItAnswers : later);
 }

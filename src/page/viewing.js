@@ -178,7 +178,7 @@ export class Viewing {
         }
         if (connection === this.#next?.connection) {
             const type = ending.final ? "refused" : "failed";
-            this.#step({ type, deaf: ending.kind === "unreachable" });
+            this.#step({ type, deaf: ending.kind === "unreachable", after_ms: ending.after_ms });
         } else if (connection === this.#shown?.connection) {
             this.#shown.fault = "ended";
             this.#step({ type: "lost" });

@@ -71,6 +71,7 @@ export const words = {
     attemptFollows: (why, attempt, all, awaited) => `${why}. Attempt ${attempt} of ${all} follows ${awaited}.`,
     onceItAnswers: "as soon as the device answers",
     shortly: "in a moment",
+    inSeconds: (seconds) => `in ${seconds.toFixed(0)} s`,
     clearLater: "The transcript is cleared when the connection is back.",
     clearImpossible: "There is no connection, so the transcript cannot be cleared.",
 

@@ -62,6 +62,15 @@ test("attempts that fail at once are made after 1, 2, 4, 8 and 10 s, and then a 
     assert.equal(state.name, "over");
 });
 
+test("who is told when to come again does not come earlier, nor waits for ever", () => {
+    const until = (after_ms, step = 1) =>
+        climb({ ...STATES.attempt, step }, { type: "failed", after_ms }, NOW).state.until - NOW;
+    assert.equal(until(undefined), WAITS_MS[1]);
+    assert.equal(until(1000), WAITS_MS[1]);
+    assert.equal(until(9000), 9000);
+    assert.equal(until(3_600_000), 60_000);
+});
+
 test("an attempt that says nothing is given up after its limit", () => {
     const { attempts } = play(() => undefined);
     let at = 0;
