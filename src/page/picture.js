@@ -2,6 +2,7 @@
 // connection's picture stays until this one has a frame to show.
 
 import { InStep } from "./instep.js";
+import { words } from "./words.js";
 
 /** Frames kept for the tests and for the figures. */
 const RECENT_FRAMES = 240;
@@ -29,6 +30,7 @@ export class Picture {
         this.#onFrame = onFrame;
         this.#onRefused = onRefused;
         Object.assign(this.video, { autoplay: true, muted: true, playsInline: true, srcObject: stream });
+        this.video.setAttribute("aria-label", words.video);
         stage.prepend(this.video);
         if ("requestVideoFrameCallback" in HTMLVideoElement.prototype) {
             this.#nextFrame();

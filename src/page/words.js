@@ -2,6 +2,7 @@
 
 export const words = {
     pageLive: "Live view",
+    video: "What the camera sees",
 
     sign: "Present sign",
     noSign: "no sign",

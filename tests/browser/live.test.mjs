@@ -44,6 +44,16 @@ test("the network path is told as soon as there is a picture", async () => {
     await viewer.close();
 });
 
+test("a screen reader is told the picture's name, and each change in one place", async () => {
+    const viewer = await Viewer.open(browser, signpost.url);
+    await viewer.connects();
+    assert.equal(await viewer.page.getByLabel("What the camera sees").evaluate(({ tagName }) => tagName), "VIDEO");
+    const speaking = await viewer.page.locator('[role="status"], [role="alert"], [role="log"], [aria-live]').evaluateAll(
+        (all) => all.map(({ id }) => id).sort());
+    assert.deepEqual(speaking, ["line", "problem", "spoken"]);
+    await viewer.close();
+});
+
 test("two viewers at once both see picture and predictions", async () => {
     const viewers = await Promise.all([Viewer.open(browser, signpost.url), Viewer.open(browser, signpost.url)]);
     for (const viewer of viewers) {
