@@ -91,6 +91,11 @@ export class InStep {
         return this.#holding ? Math.max(this.#delay_ms, this.#floor_ms) : 0;
     }
 
+    /** The part of it that has nothing to do with predictions: where frames are not named, it is all. */
+    get floor_ms() {
+        return this.#holding ? this.#floor_ms : 0;
+    }
+
     /** What the picture is held in any case, at `now`: for another reason than ours. */
     holdAtLeast(floor_ms, now) {
         if (floor_ms === this.#floor_ms) return;

@@ -57,7 +57,7 @@ export class Picture {
     /** Asks for the playout delay that is needed now. Returns it, or undefined where there is none to ask for. */
     hold() {
         if (!("jitterBufferTarget" in this.#receiver)) return undefined;
-        const wanted = this.framesAreNamed ? this.steps.delay_ms : 0;
+        const wanted = this.framesAreNamed ? this.steps.delay_ms : this.steps.floor_ms;
         if (this.#receiver.jitterBufferTarget !== wanted) this.#receiver.jitterBufferTarget = wanted;
         return wanted;
     }

@@ -8,6 +8,8 @@
 const NOTICED_MS = 40;
 /** Longer, and a frozen moment is the lesser evil. */
 const LONGEST_MS = 300;
+/** Where the browser does not tell: a relay or a bad wireless link, for which the hold is made. */
+const UNKNOWN_ROUND_TRIP_MS = 100;
 /** A network that lost nothing for so long is thought to be good again. */
 const FORGOTTEN_MS = 10000;
 /** The delay follows the round trip in steps: each change takes Chromium a second. */
@@ -19,10 +21,10 @@ export class Repair {
     #hold_ms = 0;
 
     /** The figures of link.js at `now` (ms of the page's clock). */
-    observe({ asked, roundTrip_ms }, now) {
+    observe({ asked, roundTrip_ms = UNKNOWN_ROUND_TRIP_MS }, now) {
         const more = asked > this.#asked;
         this.#asked = asked ?? this.#asked;
-        if (!more || roundTrip_ms === undefined) return;
+        if (!more) return;
         const wanted = Math.min(LONGEST_MS, Math.ceil((roundTrip_ms + NOTICED_MS) / STEP_MS) * STEP_MS);
         this.#hold_ms = now < this.#until ? Math.max(this.#hold_ms, wanted) : wanted;
         this.#until = now + FORGOTTEN_MS;

@@ -33,6 +33,13 @@ test("the hold follows the longest round trip while packets are lost, within bou
     assert.equal(repair.hold_ms(5000), 300);
 });
 
+test("a round trip that the browser does not tell is taken for 100 ms", () => {
+    const repair = new Repair();
+    repair.observe({ asked: 0 }, 0);
+    repair.observe({ asked: 1 }, 1000);
+    assert.equal(repair.hold_ms(1000), 140);
+});
+
 test("a browser that tells nothing of repairs is left alone", () => {
     const repair = new Repair();
     repair.observe({ asked: undefined, roundTrip_ms: 100 }, 0);
