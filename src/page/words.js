@@ -130,7 +130,7 @@ export const words = {
         },
         unfit: {
             title: "This browser and the device do not fit",
-            detail: "The browser does not take what the device says: an address under [ice] servers in the device's configuration is wrong, or one of the two is too old. The browser's words:",
+            detail: "A server under [ice] in the device's configuration may be wrong, or one of the two is too old. The browser says:",
         },
         failed: {
             title: "The picture cannot reach this browser",
