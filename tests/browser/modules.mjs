@@ -3,10 +3,18 @@
 
 import { readFile } from "node:fs/promises";
 
-/** A module of src/page that imports nothing, such as `instep.js`. */
-export async function pageModule(name) {
-    const text = await readFile(new URL(`../../src/page/${name}`, import.meta.url), "utf8");
-    return import(`data:text/javascript;base64,${Buffer.from(text).toString("base64")}`);
+/** A module of src/page, with all that it imports. `others`: text for modules that stand in for the page's. */
+export async function pageModule(name, others = {}) {
+    return import(await address(name, others));
+}
+
+/** The module as an address that holds its whole text; the same text has the same address. */
+async function address(name, others) {
+    let text = others[name] ?? (await readFile(new URL(`../../src/page/${name}`, import.meta.url), "utf8"));
+    for (const [, other] of text.matchAll(/ from "\.\/([^"]+)";/g)) {
+        text = text.replace(`"./${other}"`, `"${await address(other, others)}"`);
+    }
+    return `data:text/javascript;base64,${Buffer.from(text).toString("base64")}`;
 }
 
 /** Repeatable random numbers in 0..1 (mulberry32), so that a failure can be had again. */

@@ -3,13 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { randomNumbers } from "./modules.mjs";
+import { pageModule, randomNumbers } from "./modules.mjs";
 
-// transcript.js imports its texts from words.js; only the pure part is wanted here.
-import { readFile } from "node:fs/promises";
-const source = await readFile(new URL("../../src/page/transcript.js", import.meta.url), "utf8");
-const alone = source.replace(/^import .*$/m, "");
-const { addition } = await import(`data:text/javascript;base64,${Buffer.from(alone).toString("base64")}`);
+const { addition } = await pageModule("transcript.js");
 
 test("what is new is what follows the overlap", () => {
     assert.equal(addition("HEL", "HELL"), "L");
