@@ -14,11 +14,18 @@ use serde_json::json;
 use crate::receiver::{PATIENCE, Peer, Seen, Sight};
 use crate::watch::print;
 
-/// Small and cheap, because only connections are counted.
+/// Small and cheap, because only connections are counted. Pictures flow when the
+/// connection is up, as in signpost: caps that reach webrtcbin while it makes its answer
+/// leave its transceiver without a match, and nothing is ever sent.
 const SENDER: &str = "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=15/1 \
-    ! x264enc tune=zerolatency speed-preset=ultrafast threads=1 key-int-max=15 \
+    ! valve name=gate drop=true ! x264enc tune=zerolatency speed-preset=ultrafast threads=1 key-int-max=15 \
     ! video/x-h264,profile=constrained-baseline ! rtph264pay pt=97 aggregate-mode=zero-latency config-interval=-1 \
-    ! application/x-rtp,media=video,encoding-name=H264,payload=97 ! webrtcbin name=webrtc bundle-policy=max-bundle";
+    ! webrtcbin name=webrtc bundle-policy=max-bundle";
+
+/// What it sends. Without a profile: the payloader finds its own in the stream, and a
+/// level that the receiver did not name would stop it.
+const H264: &str = "application/x-rtp,media=video,encoding-name=H264,payload=97,\
+    clock-rate=90000,packetization-mode=(string)1";
 
 /// `count` connections one after the other.
 ///
@@ -40,13 +47,33 @@ fn once() -> Result<()> {
     let pipeline = gst::parse::launch(SENDER)?.downcast::<gst::Pipeline>();
     let pipeline = pipeline.ok().context("the sender is a pipeline")?;
     let webrtc = pipeline.by_name("webrtc").context("the sender has a webrtcbin")?;
+    prefer_h264(&webrtc)?;
     let ice: gst_webrtc::WebRTCICE = webrtc.property("ice-agent");
     ice.property::<gst::glib::Object>("agent").set_property("upnp", false);
     pipeline.set_state(gst::State::Playing)?;
+    let (post, connected) = mpsc::channel();
+    webrtc.connect_notify(Some("connection-state"), move |webrtc, _| {
+        let state: gst_webrtc::WebRTCPeerConnectionState = webrtc.property("connection-state");
+        if state == gst_webrtc::WebRTCPeerConnectionState::Connected {
+            let _ = post.send(());
+        }
+    });
     let answer = answer(&webrtc, &offer)?;
     peer.accept(&answer);
+    connected.recv_timeout(PATIENCE).context("a connection in time")?;
+    pipeline.by_name("gate").context("the sender has a gate")?.set_property("drop", false);
     peer.until("a picture", |seen| matches!(seen, Seen::Picture(_)).then_some(()));
     pipeline.set_state(gst::State::Null)?;
+    Ok(())
+}
+
+/// Says what will be sent, as signpost does. The encoder's own caps come with its first
+/// picture, and an answer without a codec is inactive.
+fn prefer_h264(webrtc: &gst::Element) -> Result<()> {
+    let sink = webrtc.static_pad("sink_0").context("webrtcbin has a pad for video")?;
+    let transceiver = sink.property::<gst_webrtc::WebRTCRTPTransceiver>("transceiver");
+    transceiver.set_property("codec-preferences", H264.parse::<gst::Caps>()?);
+    transceiver.set_property("direction", gst_webrtc::WebRTCRTPTransceiverDirection::Sendonly);
     Ok(())
 }
 
