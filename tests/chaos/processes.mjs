@@ -17,10 +17,10 @@ export class Visitor {
     #process;
     #waiting = new Set();
 
-    /** `within` is a command in front of it, such as nsenter. */
-    constructor(words, { within = [] } = {}) {
+    /** `within` is a command in front of it, such as nsenter; `env` is added to the environment. */
+    constructor(words, { within = [], env = {} } = {}) {
         const [program, ...rest] = [...within, built("signpost-visitor"), ...words];
-        this.#process = spawn(program, rest, { stdio: ["ignore", "pipe", "pipe"] });
+        this.#process = spawn(program, rest, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
         this.said = "";
         this.#process.stderr.on("data", (data) => (this.said = `${this.said}${data}`.slice(-4000)));
         createInterface({ input: this.#process.stdout }).on("line", (line) => {

@@ -19,6 +19,7 @@ export class Stage {
     rows = [];
     #ends = [];
     #env = {};
+    #token = {};
 
     constructor({ short, seed, minutes }) {
         this.short = short;
@@ -29,6 +30,11 @@ export class Stage {
     /** One of two numbers: that of a full run, or that of a short one. */
     choose(full, short) {
         return this.short ? short : full;
+    }
+
+    /** Behind a goal whose bound is another one in the short form. */
+    get coarse() {
+        return this.short ? " (short form: coarse)" : "";
     }
 
     row(figure, goal, measured, met = true) {
@@ -74,8 +80,7 @@ export class Stage {
         this.device = device;
         if (this.middle) {
             const { token } = JSON.parse(await this.#ask("login", this.device.url, PASSWORD));
-            process.env.SIGNPOST_TOKEN = token;
-            this.finally(() => delete process.env.SIGNPOST_TOKEN);
+            this.#token = { SIGNPOST_TOKEN: token };
         }
         return this.device;
     }
@@ -88,7 +93,7 @@ export class Stage {
     /** A signpost-visitor at one of the network's places, or on loopback; killed at the end. */
     visitor(words, name) {
         const within = name ? this.middle.on(name) : this.middle?.onDevice;
-        const visitor = new Visitor(words, { within });
+        const visitor = new Visitor(words, { within, env: this.#token });
         this.finally(() => visitor.kill());
         return visitor;
     }
@@ -112,7 +117,8 @@ export class Stage {
 
     async #ask(...words) {
         const [program, ...rest] = [...(this.middle?.onDevice ?? []), built("signpost-visitor"), ...words];
-        const { stdout } = await promisify(execFile)(program, rest, { timeout: 20_000, maxBuffer: 1 << 22 });
+        const env = { ...process.env, ...this.#token };
+        const { stdout } = await promisify(execFile)(program, rest, { env, timeout: 20_000, maxBuffer: 1 << 22 });
         return stdout;
     }
 }

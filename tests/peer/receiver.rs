@@ -48,7 +48,7 @@ pub enum Sight {
 
 pub struct Peer {
     pipeline: gst::Pipeline,
-    webrtc: gst::Element,
+    pub webrtc: gst::Element,
     pub commands: WebRTCDataChannel,
     post: Sender<Seen>,
     seen: Receiver<Seen>,

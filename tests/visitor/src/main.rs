@@ -12,6 +12,7 @@ mod receiver;
 
 mod bare;
 mod cycles;
+mod messages;
 mod rude;
 mod watch;
 mod whep;
@@ -88,11 +89,17 @@ enum What {
         #[arg(long)]
         seconds: f64,
     },
-    /// Data-channel messages, too many, and on a closed channel.
+    /// Too many data-channel messages.
     Messages {
         url: String,
         #[arg(long)]
         bytes: u64,
+        #[arg(long)]
+        seconds: f64,
+    },
+    /// Messages on a channel that the visitor closed.
+    Closed {
+        url: String,
         #[arg(long)]
         seconds: f64,
     },
@@ -124,10 +131,14 @@ fn main() -> Result<()> {
         What::Ask { url } => watch::ask(&at(&url)),
         What::Abandon { url } => watch::abandon(&at(&url)),
         What::Loris { address, many, seconds } => {
-            rude::loris(&address, many, Duration::from_secs_f64(seconds))
+            let token = token.unwrap_or_default();
+            rude::loris(&address, &token, many, Duration::from_secs_f64(seconds))
         }
         What::Messages { url, bytes, seconds } => {
-            rude::messages(&at(&url), bytes, Duration::from_secs_f64(seconds))
+            messages::flood(&at(&url), bytes, Duration::from_secs_f64(seconds))
+        }
+        What::Closed { url, seconds } => {
+            messages::after_closing(&at(&url), Duration::from_secs_f64(seconds))
         }
     }
 }

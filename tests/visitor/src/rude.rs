@@ -1,62 +1,83 @@
-//! Visitors who want to do harm: too many offers, a request that never ends, too
-//! many messages, messages on a channel that they closed.
+//! Visitors who want to do harm over HTTP: too many offers, bodies that never end.
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use gstreamer as gst;
-use gstreamer::prelude::*;
+use serde::Serialize;
 use serde_json::json;
 
-use crate::receiver::{Peer, Seen, Sight};
+use crate::receiver::{Peer, Sight};
 use crate::watch::print;
 use crate::whep::Device;
 
 /// 10,000 a minute.
 const OFFERS_PER_S: f64 = 10_000.0 / 60.0;
 
-/// Requests at the same time: with fewer, a slow answer would slow the flood.
-const SENDERS: u32 = 8;
+/// Requests at the same time: with fewer, a slow answer would slow the flood. The device
+/// gives an address 32 connections.
+const SENDERS: u32 = 24;
 
-/// One message of the 100 MB.
-const MESSAGE_BYTES: usize = 16 * 1024;
-
-/// What waits in the visitor's own SCTP before he pauses, or he would only fill his own memory.
-const OWN_BUFFER_BYTES: u64 = 1 << 20;
+/// How often a byte of each slow body comes.
+const DRIP: Duration = Duration::from_millis(500);
 
 /// Offers at 10,000 a minute for `duration`, none of them followed up.
 pub fn offers(device: &Device, duration: Duration) {
     let offer = Peer::with(Sight::Counted).offer();
     let begun = Instant::now();
-    let tallies = thread::scope(|scope| {
-        let senders: Vec<_> = (0..SENDERS)
-            .map(|sender| {
-                scope.spawn({
-                    let offer = &offer;
-                    move || offer_at_pace(device, offer, sender, begun, duration)
-                })
-            })
-            .collect();
-        senders
-            .into_iter()
-            .map(|sender| sender.join().expect("a sender does not panic"))
-            .collect::<Vec<_>>()
+    let mut all = thread::scope(|scope| {
+        let offer = &offer;
+        let one =
+            |sender| scope.spawn(move || offer_at_pace(device, offer, sender, begun, duration));
+        let senders: Vec<_> = (0..SENDERS).map(one).collect();
+        let tallies = senders.into_iter().map(|one| one.join().expect("a sender does not panic"));
+        tallies.fold(Tally::default(), Tally::and)
     });
-    let sum = |pick: fn(&Tally) -> u32| tallies.iter().map(pick).sum::<u32>();
-    print(&json!({ "event": "offered", "offers": sum(|t| t.sent), "answered": sum(|t| t.answered),
-        "refused": sum(|t| t.refused), "unanswered": sum(|t| t.unanswered),
-        "seconds": begun.elapsed().as_secs_f64() }));
+    all.seconds = begun.elapsed().as_secs_f64();
+    let mut line = serde_json::to_value(all).expect("a tally is plain");
+    line["event"] = json!("offered");
+    print(&line);
 }
 
-#[derive(Default)]
+/// What became of offers.
+#[derive(Default, Serialize)]
 struct Tally {
-    sent: u32,
+    offers: u32,
     answered: u32,
-    refused: u32,
+    /// 429
+    too_many: u32,
+    /// 503
+    no_place: u32,
+    other: u32,
     unanswered: u32,
+    seconds: f64,
+}
+
+impl Tally {
+    fn count(&mut self, status: Option<u16>) {
+        self.offers += 1;
+        *match status {
+            Some(201) => &mut self.answered,
+            Some(429) => &mut self.too_many,
+            Some(503) => &mut self.no_place,
+            Some(_) => &mut self.other,
+            None => &mut self.unanswered,
+        } += 1;
+    }
+
+    fn and(self, more: Self) -> Self {
+        Self {
+            offers: self.offers + more.offers,
+            answered: self.answered + more.answered,
+            too_many: self.too_many + more.too_many,
+            no_place: self.no_place + more.no_place,
+            other: self.other + more.other,
+            unanswered: self.unanswered + more.unanswered,
+            seconds: self.seconds,
+        }
+    }
 }
 
 fn offer_at_pace(
@@ -68,100 +89,67 @@ fn offer_at_pace(
 ) -> Tally {
     let mut tally = Tally::default();
     while begun.elapsed() < duration {
-        let turn = f64::from(tally.sent * SENDERS + sender) / OFFERS_PER_S;
+        let turn = f64::from(tally.offers * SENDERS + sender) / OFFERS_PER_S;
         thread::sleep(Duration::from_secs_f64(turn).saturating_sub(begun.elapsed()));
-        tally.sent += 1;
-        match device.offer(offer).map(|answer| answer.status) {
-            Ok(201) => tally.answered += 1,
-            Ok(_) => tally.refused += 1,
-            Err(_) => tally.unanswered += 1,
-        }
+        tally.count(device.offer(offer).map(|answer| answer.status).ok());
     }
     tally
 }
 
-/// A request whose body comes a byte a second, `many` times at once.
+/// Offers whose bodies come a byte at a time and never end, `many` at once and for all of
+/// `duration`: one that the device ends is followed by another.
 ///
 /// # Errors
 /// If the device does not take a connection at all.
-pub fn loris(address: &str, many: usize, duration: Duration) -> Result<()> {
+pub fn loris(address: &str, token: &str, many: usize, duration: Duration) -> Result<()> {
     let head = format!(
-        "POST /whep HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/sdp\r\nContent-Length: 60000\r\n\r\n"
+        "POST /whep HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/sdp\r\nContent-Length: 60000\r\n\r\n"
     );
     let begun = Instant::now();
-    let mut streams = Vec::new();
-    for _ in 0..many {
-        let mut stream = TcpStream::connect(address).context("connecting")?;
-        stream.set_read_timeout(Some(Duration::from_millis(1)))?;
-        // The device may end it at once.
-        let _ = stream.write_all(head.as_bytes());
-        streams.push(stream);
-    }
+    let mut open: Vec<Body> = Vec::new();
+    let mut ended: Vec<f64> = Vec::new();
+    let (mut rounds, mut held) = (0, 0);
     while begun.elapsed() < duration {
-        thread::sleep(Duration::from_secs(1));
-        streams.retain_mut(|stream| stream.write_all(b"v").is_ok() && is_open(stream));
+        for _ in open.len()..many {
+            open.push(Body::begin(address, &head)?);
+        }
+        thread::sleep(DRIP);
+        open.retain_mut(|body| {
+            let goes_on = body.drip();
+            if !goes_on {
+                ended.push(body.begun.elapsed().as_secs_f64());
+            }
+            goes_on
+        });
+        (rounds, held) = (rounds + 1, held + open.len());
     }
-    print(&json!({ "event": "dripped", "begun": many, "still_open": streams.len() }));
+    print(&json!({ "event": "dripped", "open": held as f64 / f64::from(rounds.max(1)),
+        "ended": ended.len(), "soonest_s": ended.iter().copied().reduce(f64::min),
+        "latest_s": ended.iter().copied().reduce(f64::max),
+        "oldest_s": open.iter().map(|body| body.begun.elapsed().as_secs_f64()).fold(0.0, f64::max) }));
     Ok(())
 }
 
-fn is_open(stream: &mut TcpStream) -> bool {
-    match stream.read(&mut [0; 1024]) {
-        Ok(0) => false,
-        Ok(_) => true,
-        Err(error) => {
-            matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut)
-        }
-    }
+/// A request that never ends.
+struct Body {
+    stream: TcpStream,
+    begun: Instant,
 }
 
-/// `bytes` of messages on `commands`, then messages on a channel that this side closed.
-///
-/// # Errors
-/// If there is no connection, or `commands` does not open.
-pub fn messages(device: &Device, bytes: u64, duration: Duration) -> Result<()> {
-    let peer = Peer::with(Sight::Counted);
-    let answer = device.offer(&peer.offer())?;
-    anyhow::ensure!(answer.status == 201, "status {}: {}", answer.status, answer.body);
-    peer.accept(&answer.body);
-    peer.until("commands", |seen| (seen == Seen::Opened("commands".into())).then_some(()));
-    let begun = Instant::now();
-    let message = gst::glib::Bytes::from_owned(vec![b'x'; MESSAGE_BYTES]);
-    let (mut sent, mut closed) = (0, false);
-    while sent < bytes && begun.elapsed() < duration && !closed {
-        while peer.next(Duration::ZERO).is_some_and(|seen| {
-            closed |= is_end(&seen);
-            true
-        }) {}
-        let waiting: u64 = peer.commands.property("buffered-amount");
-        if waiting > OWN_BUFFER_BYTES {
-            thread::sleep(Duration::from_millis(5));
-        } else if peer.commands.send_data_full(Some(&message)).is_ok() {
-            sent += MESSAGE_BYTES as u64;
-        } else {
-            closed = true;
-        }
+impl Body {
+    fn begin(address: &str, head: &str) -> Result<Self> {
+        let mut stream = TcpStream::connect(address).context("connecting")?;
+        stream.set_nonblocking(true)?;
+        // The device may end it at once.
+        let _ = stream.write_all(head.as_bytes());
+        Ok(Self { stream, begun: Instant::now() })
     }
-    print(
-        &json!({ "event": "sent", "bytes": sent, "ended_by_device": closed, "seconds": begun.elapsed().as_secs_f64() }),
-    );
-    after_closing(&peer);
-    if let Some(location) = answer.location {
-        let _ = device.leave(&location);
+
+    /// One more byte; whether the device still waits for the rest. An answer is an end.
+    fn drip(&mut self) -> bool {
+        let waits = |error: &std::io::Error| error.kind() == ErrorKind::WouldBlock;
+        let sent = self.stream.write_all(b"v").map_or_else(|error| waits(&error), |()| true);
+        sent && self.stream.read(&mut [0; 1024]).is_err_and(|error| waits(&error))
     }
-    // webrtcbin 1.22 did not come down after sends on a channel that it was closing.
-    std::process::exit(0);
-}
-
-fn is_end(seen: &Seen) -> bool {
-    matches!(seen, Seen::Closed(label) if label == "commands")
-}
-
-/// The peer closes a channel while the device has things to say on it, and goes on talking.
-fn after_closing(peer: &Peer) {
-    let more = peer.open("predictions", "more");
-    let _ = more.send_string_full(Some("{}"));
-    more.close();
-    let refused = (0..100).filter(|_| more.send_string_full(Some("{}")).is_err()).count();
-    print(&json!({ "event": "closed", "sends_refused_here": refused }));
 }
