@@ -1,21 +1,19 @@
 //! A viewer's pipeline that does not stop: it is parked, and nobody waits for it.
 //!
 //! In a process of its own: it registers an element under a name that viewers use,
-//! and that element hangs on its way down as a driver or a library might.
+//! and that element hangs on its way down.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 #![allow(dead_code, reason = "other tests use more of the peer than this")]
 
 #[path = "peer/receiver.rs"]
 mod receiver;
+#[path = "stuck/src/element.rs"]
+mod stuck;
 
-use std::sync::{Condvar, LazyLock, Mutex};
 use std::time::Duration;
 
 use gstreamer as gst;
-use gstreamer::glib;
-use gstreamer::prelude::*;
-use gstreamer::subclass::prelude::*;
 use receiver::{PATIENCE, Peer, Seen};
 use signpost::camera::{self, Camera, Encoder};
 use signpost::clock::Clock;
@@ -23,71 +21,9 @@ use signpost::config;
 use signpost::sessions::{self, Offer, Sessions};
 use tokio::sync::{broadcast, watch};
 
-/// Whether elements hang on their way down.
-static HANGS: Mutex<bool> = Mutex::new(true);
-static RELEASED: Condvar = Condvar::new();
-
-/// A bin that passes everything on, and hangs.
-#[derive(Default)]
-struct Stuck;
-
-#[glib::object_subclass]
-impl ObjectSubclass for Stuck {
-    const NAME: &'static str = "SignpostStuck";
-    type Type = StuckBin;
-    type ParentType = gst::Bin;
-}
-
-glib::wrapper! {
-    struct StuckBin(ObjectSubclass<Stuck>) @extends gst::Bin, gst::Element, gst::Object;
-}
-
-impl ObjectImpl for Stuck {
-    fn constructed(&self) {
-        self.parent_constructed();
-        let inside = gst::ElementFactory::make("identity").build().unwrap();
-        self.obj().add(&inside).unwrap();
-        for name in ["sink", "src"] {
-            let pad = gst::GhostPad::with_target(&inside.static_pad(name).unwrap()).unwrap();
-            self.obj().add_pad(&pad).unwrap();
-        }
-    }
-
-    fn properties() -> &'static [glib::ParamSpec] {
-        static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
-            let names = ["min-bitrate", "max-bitrate", "estimated-bitrate"];
-            names.map(|name| glib::ParamSpecUInt::builder(name).build()).into()
-        });
-        &PROPERTIES
-    }
-
-    fn set_property(&self, _: usize, _: &glib::Value, _: &glib::ParamSpec) {}
-
-    fn property(&self, _: usize, _: &glib::ParamSpec) -> glib::Value {
-        0_u32.to_value()
-    }
-}
-
-impl GstObjectImpl for Stuck {}
-
-impl ElementImpl for Stuck {
-    fn change_state(
-        &self,
-        transition: gst::StateChange,
-    ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
-        if transition == gst::StateChange::ReadyToNull {
-            drop(RELEASED.wait_while(HANGS.lock().unwrap(), |hangs| *hangs).unwrap());
-        }
-        self.parent_change_state(transition)
-    }
-}
-
-impl BinImpl for Stuck {}
-
 fn start(stop: watch::Receiver<()>) -> (Sessions, tokio::task::JoinHandle<()>) {
     gst::init().unwrap();
-    // The sessions' owner registers its own only where there is none.
-    gst::Element::register(None, "rtpgccbwe", gst::Rank::NONE, StuckBin::static_type()).unwrap();
+    stuck::register(None).unwrap();
     let clock = Clock::start();
     let encoding = config::Encoder {
         prefer: None,
@@ -139,8 +75,7 @@ struct Release;
 
 impl Drop for Release {
     fn drop(&mut self) {
-        *HANGS.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = false;
-        RELEASED.notify_all();
+        stuck::release();
     }
 }
 
