@@ -20,9 +20,10 @@ export class Signpost {
 
     /**
      * Starts `signpost run ARGS` and waits until it listens. `env` is added to
-     * the environment; `within` is a command in front of it, such as nsenter.
+     * the environment; `within` is a command in front of it, such as nsenter;
+     * `onLine` is given every line of the log.
      */
-    static async start(args, { env = {}, within = [] } = {}) {
+    static async start(args, { env = {}, within = [], onLine = () => {} } = {}) {
         const signpost = new Signpost();
         const [program, ...rest] = [...within, binary, "run", ...args];
         const child = spawn(program, rest, {
@@ -31,6 +32,7 @@ export class Signpost {
         });
         signpost.#process = child;
         createInterface({ input: child.stderr }).on("line", (line) => {
+            onLine(line);
             signpost.log.push(line);
             if (signpost.log.length > KEPT_LINES) signpost.log.shift();
         });
@@ -42,11 +44,11 @@ export class Signpost {
         return this.#process.pid;
     }
 
-    /** Ends the program; resolves when it is gone, with its exit code. */
+    /** Ends the program; resolves with its exit code when it is gone and its log read. */
     async stop() {
         const child = this.#process;
         if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
-        const gone = once(child, "exit");
+        const gone = once(child, "close");
         child.kill("SIGTERM");
         const limit = setTimeout(() => child.kill("SIGKILL"), END_LIMIT_MS);
         const [code] = await gone;

@@ -65,7 +65,7 @@ export class Stage {
     }
 
     /** The release binary: on loopback, or in the device's namespace with a login. */
-    async signpost({ env = {}, source = "test", recognition = false } = {}) {
+    async signpost({ env = {}, source = "test", recognition = false, onLine } = {}) {
         const folder = mkdtempSync(join(tmpdir(), "signpost-chaos-state-"));
         this.finally(() => rmSync(folder, { recursive: true, force: true }));
         this.#env = { STATE_DIRECTORY: folder, ...env };
@@ -75,7 +75,7 @@ export class Stage {
         if (this.middle) {
             execFileSync(binary, ["password"], { input: `${PASSWORD}\n`, env: { ...process.env, ...this.#env }, stdio: ["pipe", "ignore", "inherit"] });
         } else words.push("--open");
-        const device = await Signpost.start(words, { env: this.#env, within: this.middle?.onDevice ?? [] });
+        const device = await Signpost.start(words, { env: this.#env, within: this.middle?.onDevice ?? [], onLine });
         this.finally(() => device.stop());
         this.device = device;
         if (this.middle) {
