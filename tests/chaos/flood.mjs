@@ -1,7 +1,7 @@
 // Visitors who mean harm cost the others nothing. What they did is counted too: a goal
 // that is met while nobody did harm says nothing.
 
-import { figures, sleep } from "./processes.mjs";
+import { figures, SHORT_S, sleep } from "./processes.mjs";
 import { compare, rates } from "./stalled.mjs";
 
 /** Whatever comes in, the program may take this much more, and not more with more of it. */
@@ -12,7 +12,7 @@ const SLOW_BODIES_EACH = 25;
 /** The device gives a whole request 15 s; answering and a busy machine come on top. */
 const SLOW_BODY_S = 20;
 
-export const limit_s = ({ short }) => (short ? 200 : 900);
+export const limit_s = ({ short }) => (short ? SHORT_S : 900);
 
 export async function run(stage) {
     const seconds = stage.choose(30, 5);

@@ -7,6 +7,8 @@ import { Stage } from "./stage.mjs";
 
 /** In the order in which they run: the network that the others rely on is measured first. */
 const SCENARIOS = ["middle", "leaving", "viewers", "interfaces", "stalled", "loss", "bottleneck", "outages", "flood", "cycles"];
+/** The same for the short form, where several run at once. */
+const LONGEST_FIRST = ["flood", "bottleneck", "cycles", "outages", "leaving", "stalled", "viewers", "interfaces", "loss", "middle"];
 /** Only by its name, or ./dev soak. */
 const LONG = ["soak"];
 
@@ -25,20 +27,25 @@ if (unknown.length > 0) {
     process.exit(2);
 }
 
+/** In the short form, whose bounds are coarse; a figure is measured alone. */
+const AT_ONCE = 3;
+
 /** Ends what an interrupted program started: each scenario's own end does it. */
-let stage;
+const stages = new Set();
 for (const signal of ["SIGINT", "SIGTERM"]) {
     process.once(signal, async () => {
-        await stage?.end();
+        await Promise.all([...stages].map((stage) => stage.end()));
         process.exit(1);
     });
 }
 
-let missed = 0;
-for (const name of positionals.length > 0 ? positionals : SCENARIOS) {
+const options = { short: values.short, seed: Number(values.seed), minutes: Number(values.minutes) };
+
+/** Runs a scenario to its end or limit, prints its rows, and says how many were missed. */
+async function play(name) {
     const { run, limit_s } = await import(`./${name}.mjs`);
-    const options = { short: values.short, seed: Number(values.seed), minutes: Number(values.minutes) };
-    stage = new Stage(options);
+    const stage = new Stage(options);
+    stages.add(stage);
     const begun = performance.now();
     let limit;
     try {
@@ -52,15 +59,23 @@ for (const name of positionals.length > 0 ? positionals : SCENARIOS) {
     } finally {
         clearTimeout(limit);
         await stage.end();
+        stages.delete(stage);
     }
     const took = ((performance.now() - begun) / 1000).toFixed(0);
-    missed += stage.rows.filter(({ met }) => !met).length;
     if (values.json) for (const row of stage.rows) console.log(JSON.stringify({ scenario: name, ...row }));
     else {
         console.log(`\n${name}${values.short ? " (short)" : ""}, seed ${values.seed}, ${took} s`);
         console.table(stage.rows);
     }
+    return stage.rows.filter(({ met }) => !met).length;
 }
+
+const waiting = positionals.length > 0 ? [...positionals] : values.short ? LONGEST_FIRST : SCENARIOS;
+let missed = 0;
+const player = async () => {
+    for (let name = waiting.shift(); name; name = waiting.shift()) missed += await play(name);
+};
+await Promise.all(Array.from({ length: values.short ? AT_ONCE : 1 }, player));
 if (missed > 0) console.error(`${missed} figures missed`);
 // Nothing that a late promise holds keeps the program.
 process.exit(missed > 0 ? 1 : 0);

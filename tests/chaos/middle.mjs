@@ -5,9 +5,9 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 
 import { QUEUE_BYTES } from "./network.mjs";
-import { quantile } from "./processes.mjs";
+import { quantile, SHORT_S } from "./processes.mjs";
 
-export const limit_s = () => 60;
+export const limit_s = () => SHORT_S;
 
 /** Answers every datagram with its first 16 bytes. */
 const ECHO = `
@@ -55,21 +55,24 @@ export async function run(stage) {
     await once(echo.stdout, "data");
 
     const idle = quantile(await probe(stage, "ann", 100, 100, 5), 0.5);
-    stage.row("round trip of an idle link, median", "<= 5 ms", `${idle.toFixed(2)} ms`, idle <= 5);
+    const prompt = stage.choose(5, 1000);
+    stage.row("round trip of an idle link, median", `<= ${prompt} ms${stage.coarse}`, `${idle.toFixed(2)} ms`, idle <= prompt);
 
     await middle.set("ann", "both", { delay_ms: 50 });
     const ages = await probe(stage, "ann", 200, 100, 5);
     const [least, middleAge] = [Math.min(...ages), quantile(ages, 0.5)];
-    stage.row("round trip with 50 ms each way, least and median", "100..110 ms", `${least.toFixed(1)}, ${middleAge.toFixed(1)} ms`, least >= 100 && middleAge <= 110);
+    const most = stage.choose(110, 2000);
+    stage.row("round trip with 50 ms each way, least and median", `100..${most} ms${stage.coarse}`, `${least.toFixed(1)}, ${middleAge.toFixed(1)} ms`, least >= 100 && middleAge <= most);
     const other = quantile(await probe(stage, "ben", 100, 100, 5), 0.5);
-    stage.row("round trip of the other visitor meanwhile", "<= 5 ms", `${other.toFixed(2)} ms`, other <= 5);
+    stage.row("round trip of the other visitor meanwhile", `<= ${prompt} ms${stage.coarse}`, `${other.toFixed(2)} ms`, other <= prompt);
 
     await middle.set("ann", "both", { delay_ms: 0 });
     await middle.set("ann", "up", { loss: 0.05 });
-    const back = (await probe(stage, "ann", 4000, 100, 0.5)).length;
-    // Three standard deviations of 4,000 throws: 1 %.
-    const lost = 1 - back / 4000;
-    stage.row("loss of 5 %", "4..6 %", `${(100 * lost).toFixed(2)} %`, lost >= 0.04 && lost <= 0.06);
+    const [count, every_ms] = stage.choose([4000, 0.5], [1000, 2]);
+    const lost = 1 - (await probe(stage, "ann", count, 100, every_ms)).length / count;
+    // Three standard deviations of 4,000 throws: 1 %. A busy machine loses some by itself.
+    const [from, to] = stage.choose([0.04, 0.06], [0.02, 0.6]);
+    stage.row("loss of 5 %", `${100 * from}..${100 * to} %${stage.coarse}`, `${(100 * lost).toFixed(2)} %`, lost >= from && lost <= to);
 
     await middle.set("ann", "up", { loss: 0, rate_bps: 1_000_000, queue_bytes: QUEUE_BYTES });
     const before = (await middle.stats()).ann.up;
@@ -79,7 +82,8 @@ export async function run(stage) {
     const kbit = (8 * (after.bytes - before.bytes)) / 1000;
     // What the queue holds at the end comes on top.
     const expected = 4000 + (8 * QUEUE_BYTES) / 1000;
-    stage.row("through 1 Mbit/s in 4 s, with the queue", `${expected} kbit within 3 %`, `${kbit.toFixed(0)} kbit`, Math.abs(kbit / expected - 1) <= 0.03);
+    const share = stage.choose(0.03, 0.5);
+    stage.row("through 1 Mbit/s in 4 s, with the queue", `${expected} kbit within ${100 * share} %${stage.coarse}`, `${kbit.toFixed(0)} kbit`, Math.abs(kbit / expected - 1) <= share);
     stage.row("dropped at its queue", "> 0", after.overflowed - before.overflowed, after.overflowed > before.overflowed);
 
     await middle.set("ann", "up", { rate_bps: 0, outage: "on" });

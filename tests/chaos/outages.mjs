@@ -1,12 +1,15 @@
 // The network goes away and comes back, and nobody touches the page.
 
 import { received, firstAfter } from "./presented.mjs";
-import { sleep, within } from "./processes.mjs";
+import { SHORT_S, sleep, within } from "./processes.mjs";
 
 /** The ladder's longest step; starts are spread over it. */
 const LADDER_S = 10;
 
-export const limit_s = ({ short }) => (short ? 130 : 900);
+/** In the short form: who does not come back by himself does not in half a minute. */
+const COARSE_S = 30;
+
+export const limit_s = ({ short }) => (short ? SHORT_S : 900);
 
 export async function run(stage) {
     const middle = await stage.network("ann");
@@ -18,8 +21,11 @@ export async function run(stage) {
     const before = (await received(viewer.page)).connections;
     const brief = await outage(middle, viewer, 2);
     const made = (await received(viewer.page)).connections - before;
-    stage.row("2 s outage: new connections", "0", made, made === 0);
-    stage.row("2 s outage: picture after the link is back", "<= 3 s", said(brief), brief <= 3);
+    // The page takes 3 s without a picture for an outage, and a busy machine adds one.
+    const most = stage.choose(0, 5);
+    stage.row("2 s outage: new connections", `<= ${most}${stage.coarse}`, made, made <= most);
+    const back_s = stage.choose(3, COARSE_S);
+    stage.row("2 s outage: picture after the link is back", `<= ${back_s} s${stage.coarse}`, said(brief), brief <= back_s);
 
     await long(stage, middle, viewer);
     await moved(stage, middle, viewer);
@@ -48,7 +54,7 @@ async function pictureWithin({ page }, limit_s) {
 const said = (seconds) => (seconds === Number.POSITIVE_INFINITY ? "not within 30 s" : `${seconds.toFixed(1)} s`);
 
 async function long(stage, middle, viewer) {
-    const runs = stage.choose(20, 2);
+    const runs = stage.choose(20, 1);
     const took = [];
     let [sessions, transcripts] = [0, 0];
     for (let run = 0; run < runs; run += 1) {
@@ -66,7 +72,8 @@ async function long(stage, middle, viewer) {
         }
     }
     const slowest = Math.max(...took);
-    stage.row(`10 s outage, ${runs} runs: picture after the link is back`, "<= 3 s", `slowest ${said(slowest)}: ${took.map((t) => t.toFixed(1)).join(" ")}`, slowest <= 3);
+    const allowed = stage.choose(3, COARSE_S);
+    stage.row(`10 s outage, ${runs} runs: picture after the link is back`, `<= ${allowed} s${stage.coarse}`, `slowest ${said(slowest)}: ${took.map((t) => t.toFixed(1)).join(" ")}`, slowest <= allowed);
     stage.row("10 s outage: same session", `${runs} of ${runs}`, sessions, sessions === runs);
     stage.row("10 s outage: same transcript", `${runs} of ${runs}`, transcripts, transcripts === runs);
 }
@@ -81,7 +88,8 @@ async function moved(stage, middle, viewer) {
     const before = await viewer.stats();
     middle.move("ann", "192.0.2.2", "192.0.2.77");
     const took = await pictureWithin(viewer, 30);
-    stage.row("address changed: picture", "<= 6 s", said(took), took <= 6);
+    const allowed = stage.choose(6, COARSE_S);
+    stage.row("address changed: picture", `<= ${allowed} s${stage.coarse}`, said(took), took <= allowed);
     const after = await viewer.stats();
     stage.row("address changed: same session", "yes", after.session === before.session ? "yes" : "no", after.session === before.session);
 }

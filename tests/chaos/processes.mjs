@@ -2,7 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 
@@ -47,7 +47,7 @@ export class Visitor {
     }
 
     /** The first line that `matches`, now or within `limit_s`. */
-    until(matches, what, limit_s = 30) {
+    until(matches, what, limit_s = 60) {
         return new Promise((resolve, reject) => {
             const done = (settle, value) => {
                 clearTimeout(limit);
@@ -88,6 +88,9 @@ export class Visitor {
     }
 }
 
+/** Limit of a scenario's short form. It ends what hangs, also on a machine that is busy. */
+export const SHORT_S = 240;
+
 export const sleep = (seconds) => new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
 
 /** Threads, descriptors and private memory in kB. */
@@ -95,6 +98,21 @@ export function figures(pid) {
     const status = readFileSync(`/proc/${pid}/status`, "utf8");
     const number = (key) => Number(new RegExp(`^${key}:\\s+(\\d+)`, "m").exec(status)[1]);
     return { threads: number("Threads"), descriptors: readdirSync(`/proc/${pid}/fd`).length, kB: number("RssAnon") };
+}
+
+/** How many descriptors of each kind: { socket: 12, "[eventfd]": 3 }. */
+export function kinds(pid) {
+    const counts = {};
+    for (const descriptor of readdirSync(`/proc/${pid}/fd`)) {
+        let kind = "gone";
+        try {
+            kind = readlinkSync(`/proc/${pid}/fd/${descriptor}`).replace(/^(anon_inode:)/, "").replace(/:\[.*/, "");
+        } catch {
+            // Closed since it was listed.
+        }
+        counts[kind] = (counts[kind] ?? 0) + 1;
+    }
+    return counts;
 }
 
 /** Seconds of CPU that a process has used. */

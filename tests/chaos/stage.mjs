@@ -13,6 +13,8 @@ import { DEVICE, Middle } from "./network.mjs";
 import { watchPresented } from "./presented.mjs";
 import { built, Visitor } from "./processes.mjs";
 
+/** For a page to load: a machine that runs other scenarios at the same time is busy. */
+const PAGE_MS = 120_000;
 const PASSWORD = "quiet-river-7431";
 
 export class Stage {
@@ -104,6 +106,7 @@ export class Stage {
         this.finally(kill);
         const viewer = await Viewer.open(browser, "about:blank");
         viewer.kill = kill;
+        viewer.page.setDefaultTimeout(PAGE_MS);
         await watchPresented(viewer.page);
         await viewer.page.goto(this.device.url);
         if (new URL(viewer.page.url()).pathname === "/login") {
@@ -118,7 +121,7 @@ export class Stage {
     async #ask(...words) {
         const [program, ...rest] = [...(this.middle?.onDevice ?? []), built("signpost-visitor"), ...words];
         const env = { ...process.env, ...this.#token };
-        const { stdout } = await promisify(execFile)(program, rest, { env, timeout: 20_000, maxBuffer: 1 << 22 });
+        const { stdout } = await promisify(execFile)(program, rest, { env, timeout: 60_000, maxBuffer: 1 << 22 });
         return stdout;
     }
 }

@@ -1,12 +1,14 @@
 // What one more viewer costs, and what one too many hears.
 
-import { cpu, sleep, slope, within } from "./processes.mjs";
+import { cpu, SHORT_S, sleep, slope, within } from "./processes.mjs";
 
 const PLACES = 16;
 /** A core. */
 const GOAL = 0.02;
+/** In the short form: over a few seconds a busy machine's caches cost more. */
+const COARSE = 0.1;
 
-export const limit_s = ({ short }) => (short ? 90 : 240);
+export const limit_s = ({ short }) => (short ? SHORT_S : 240);
 
 export async function run(stage) {
     // The camera's own picture is 1280x720 at 30 unless configured otherwise.
@@ -16,8 +18,8 @@ export async function run(stage) {
 }
 
 async function cost(stage, url, pid) {
-    const counts = stage.choose([1, 2, 3, 4, 5, 6, 7, 8], [1, 8]);
-    const seconds = stage.choose(15, 6);
+    const counts = stage.choose([1, 2, 3, 4, 5, 6, 7, 8], [1, 4]);
+    const seconds = stage.choose(15, 4);
     const [cores, rates] = [[], []];
     for (const count of counts) {
         const crowd = stage.visitor(["watch", url, "--viewers", `${count}`, "--seconds", "120"]);
@@ -33,10 +35,12 @@ async function cost(stage, url, pid) {
         await within(40, async () => (await stage.status()).sessions.connections === 0);
     }
     const each = slope(counts, cores);
+    const goal = stage.choose(GOAL, COARSE);
     const seen = `${(100 * each).toFixed(2)} % (${cores.map((c) => c.toFixed(3)).join(", ")})`;
-    stage.row(`CPU for one more viewer at 720p30, ${counts[0]} to ${counts.at(-1)}`, "<= 2 % of a core", seen, each <= GOAL);
+    stage.row(`CPU for one more viewer at 720p30, ${counts[0]} to ${counts.at(-1)}`, `<= ${100 * goal} % of a core${stage.coarse}`, seen, each <= goal);
     const most = Math.max(...rates);
-    stage.row("pictures encoded a second, most", "<= 31: one encoder", rates.map((r) => r.toFixed(1)).join(", "), most <= 31 && Math.min(...rates) > 1);
+    const allowed = stage.choose(31, 45);
+    stage.row("pictures encoded a second, most", `<= ${allowed}: one encoder${stage.coarse}`, rates.map((r) => r.toFixed(1)).join(", "), most <= allowed && Math.min(...rates) > 1);
 }
 
 async function full(stage, url) {

@@ -80,8 +80,11 @@ impl Peer {
         webrtc.connect_notify(Some("connection-state"), move |webrtc, _| {
             let _ = states.send(Seen::State(webrtc.property("connection-state")));
         });
-        let (pads, into) = (post.clone(), pipeline.clone());
-        webrtc.connect_pad_added(move |_, pad| receive(&into, pad, &pads, sight));
+        // Weak, or the pipeline would keep itself.
+        let (pads, into) = (post.clone(), pipeline.downgrade());
+        webrtc.connect_pad_added(move |_, pad| {
+            into.upgrade().into_iter().for_each(|into| receive(&into, pad, &pads, sight));
+        });
         pipeline.set_state(gst::State::Ready).unwrap();
         let commands = channel(&webrtc, "commands", None, &post);
         let loose = gst::Structure::builder("options")
