@@ -53,10 +53,13 @@ export function judge(all, from, to) {
     };
 }
 
-/** When the first picture after a moment came, in ms since 1970; Infinity if none yet. */
-export async function firstAfter(page, moment) {
-    const found = await page.evaluate((after) => window.presented.find((time) => time > after), moment);
-    return found ?? Number.POSITIVE_INFINITY;
+/**
+ * When the first picture after a moment came that `more` others followed within a second,
+ * in ms since 1970; Infinity if none yet.
+ */
+export async function firstAfter(page, moment, more) {
+    const find = ([after, count]) => window.presented.find((time, i, all) => time > after && all[i + count] <= time + 1000);
+    return (await page.evaluate(find, [moment, more])) ?? Number.POSITIVE_INFINITY;
 }
 
 /** Of the newest connection: height and frames decoded, and how many connections the page has made. */
