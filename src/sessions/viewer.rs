@@ -18,6 +18,7 @@ use crate::camera::{Feed, NoForm, Renditions};
 use crate::clock::Clock;
 use crate::config;
 
+use super::congestion::Congestion;
 use super::offer::{Checked, Format, Video};
 use super::post::{Event, Post};
 use super::signals::{self, Calls};
@@ -140,6 +141,7 @@ pub(super) struct Viewer {
     webrtc: gst::Element,
     feed: Feed,
     offset: StampOffset,
+    congestion: Congestion,
     /// Where webrtcbin looks for the peer's candidates.
     section: u32,
 }
@@ -234,7 +236,8 @@ impl Viewer {
             .map_err(ViewerError::Link)?;
         connect_video(&payloader, &webrtc, video, ssrc)?;
         let section = plan.offer.ice.section;
-        let viewer = Self { pipeline, webrtc, feed, offset, section };
+        let congestion = plan.calls.congestion.clone();
+        let viewer = Self { pipeline, webrtc, feed, offset, congestion, section };
         match viewer.pipeline.set_state(gst::State::Playing) {
             Ok(_) => Ok(viewer),
             Err(error) => {
@@ -370,6 +373,7 @@ impl Drop for Viewer {
         if let Err(error) = self.pipeline.set_state(gst::State::Null) {
             log::warn!("viewer's pipeline did not stop: {error}");
         }
+        self.congestion.let_go();
     }
 }
 

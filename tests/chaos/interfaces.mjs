@@ -8,7 +8,7 @@ const SERVERS =
     '["stun:203.0.113.1:3478", "stun:203.0.113.2:3478", ' +
     '{ urls = ["turn:203.0.113.3:3478"], username = "u", credential = "p" }]';
 
-export const limit_s = ({ short }) => (short ? SHORT_S : 400);
+export const limit_s = ({ short }) => (short ? SHORT_S : 1200);
 
 export async function run(stage) {
     const middle = await stage.network("ann");
