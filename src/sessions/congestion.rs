@@ -78,7 +78,7 @@ impl Congestion {
     ///
     /// It is a shell around what works, because webrtcbin keeps one reference too many
     /// of it: it counts on a floating one, and the bindings know none (GStreamer 1.22;
-    /// 50 kB stayed of each viewer). See [`Self::let_go`].
+    /// 70 estimators stayed of 70 viewers). See [`Self::let_go`].
     pub fn sender(&self) -> Option<gst::Element> {
         let element =
             self.estimator().or_else(|| gst::ElementFactory::make("identity").build().ok())?;

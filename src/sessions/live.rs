@@ -9,7 +9,7 @@ use super::adaptation::{Adaptation, Cause, Reading};
 use super::channel::Label;
 use super::congestion::Congestion;
 use super::connection::Loss;
-use super::figures::Figures;
+use super::figures::{Figures, Pair};
 use super::keepalive::{Keepalive, PING};
 use super::link::{Link, Sent};
 use super::liveness::Liveness;
@@ -188,10 +188,12 @@ impl Live {
         }
     }
 
-    /// webrtcbin's figures.
-    pub fn reported(&mut self, stats: &gst::StructureRef) {
+    /// webrtcbin's figures; the path, if it is another one than before.
+    pub fn reported(&mut self, stats: &gst::StructureRef) -> Option<Pair> {
         self.asked = false;
+        let before = self.figures.pair.clone();
         self.figures.report(stats);
+        self.figures.pair.clone().filter(|pair| before.as_ref() != Some(pair))
     }
 
     /// The peer closed a channel.

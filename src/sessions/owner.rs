@@ -21,7 +21,7 @@ use super::adaptation::Adaptation;
 use super::channel::Label;
 use super::congestion::Congestion;
 use super::connection::{Action, Event as Life, Loss};
-use super::figures::Figures;
+use super::figures::{Figures, Pair};
 use super::link::Link;
 use super::live::{Live, Losses, Reply};
 use super::meter::{Counted, Meter};
@@ -289,7 +289,8 @@ impl Owner {
             calls: Calls { post: live.post.clone(), congestion: live.congestion.clone() },
             timeout: self.settings.negotiation_timeout,
         };
-        self.work.spawn(work::built(connection, move || Viewer::answer(plan).map(Box::new)));
+        let build = move || Viewer::answer(plan).map(Box::new);
+        self.work.spawn(work::built(connection, self.settings.negotiation_timeout, build));
     }
 
     fn on_done(&mut self, done: Result<Done, tokio::task::JoinError>) {
@@ -310,6 +311,10 @@ impl Owner {
                 }
                 self.table.on(id, Life::NotAnswered, now)
             }
+            Ok(Done::NotBuilt(id, pipeline)) => {
+                self.park(pipeline);
+                self.table.on(id, Life::NotAnswered, now)
+            }
             Ok(Done::TornDown(id)) => self.table.on(id, Life::Gone, now),
             Ok(Done::Stuck(id, pipeline)) => {
                 self.park(pipeline);
@@ -328,6 +333,9 @@ impl Owner {
         let now = self.now();
         let Some(live) = self.live.get_mut(&from) else { return };
         live.post.taken(&event);
+        if let Event::Peer(state) = event {
+            log::debug!("viewer {from}: {state:?}");
+        }
         let happened = match event {
             Event::Peer(Peer::Connected) => Some(Life::Up),
             Event::Peer(Peer::Failed) => Some(Life::Lost(Loss::IceFailed)),
@@ -347,7 +355,10 @@ impl Owner {
             }
             Event::TooManyChannels => Some(Life::Lost(Loss::Flooded)),
             Event::Stats(stats) => {
-                live.reported(&stats);
+                if let Some(pair) = live.reported(&stats) {
+                    let Pair { local, remote, protocol } = pair;
+                    log::info!("viewer {from} sees the picture: {local} to {remote}, {protocol}");
+                }
                 None
             }
             Event::Opened(label, channel) => {
@@ -480,7 +491,10 @@ impl Owner {
         let now = self.now();
         if let Some(suppressed) = self.complaints.tell(now) {
             let limit = work::TEARDOWN_LIMIT;
-            log::error!(suppressed; "a viewer's pipeline did not stop within {limit:?}; it is parked");
+            log::error!(
+                suppressed;
+                "a viewer's pipeline did not start or stop in time ({limit:?} to stop); it is parked"
+            );
         }
     }
 
