@@ -19,8 +19,8 @@ use super::{Form, PerForm};
 /// Pictures that find it full are left out and counted.
 const VIEWER_QUEUE: gst::ClockTime = gst::ClockTime::from_mseconds(500);
 
-/// Longer than the camera keeps a wish back.
-const KEY_UNIT_PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(1);
+/// Longer than the camera keeps a wish back and its encoder has pictures in hand.
+const KEY_UNIT_PATIENCE: gst::ClockTime = gst::ClockTime::from_mseconds(700);
 
 /// The encoded forms of one camera's picture, each shared by all of its viewers.
 #[derive(Clone, Debug)]

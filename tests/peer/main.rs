@@ -69,7 +69,8 @@ fn pictures_arrive_from_a_key_unit_on_and_their_time_rises() {
     assert_eq!(first, Some(stamps[0]), "the first picture is a key unit");
     for pair in stamps.windows(2) {
         let ahead = pair[1].wrapping_sub(pair[0]);
-        assert!((1..90_000).contains(&ahead), "{ahead} ticks");
+        // A busy machine may leave some out, and never ten seconds of them.
+        assert!((1..900_000).contains(&ahead), "{ahead} ticks");
     }
     let seconds = f64::from(stamps[stamps.len() - 1].wrapping_sub(stamps[0])) / 90e3;
     let rate = (stamps.len() - 1) as f64 / seconds;
