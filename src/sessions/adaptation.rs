@@ -5,9 +5,9 @@
 //! estimator never shows more than a small multiple of what is sent (facts on
 //! congestion). Before a trial, which freezes the picture for half a second where it
 //! fails, repeats of packets fill up what is sent: they show most failures, and cost
-//! the picture nothing or little (as padding does in draft-ietf-rmcat-gcc-02's probes). Congestion that has begun is ended at once: no pictures and no
-//! repeats for a moment, then a key unit; a browser left alone freezes for 3 s
-//! before it asks for one.
+//! the picture nothing or little. Congestion that has begun is ended at once: no
+//! pictures and no repeats for a moment, then a key unit; a browser left alone
+//! freezes for 3 s before it asks for one.
 
 use std::collections::VecDeque;
 use std::time::Duration;
