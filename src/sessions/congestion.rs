@@ -2,12 +2,15 @@
 //! the network carries, a limit on repeats, and repeats to probe with.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
 
+use super::loss_based::{LossBased, Told, about};
 use super::meter::Meter;
+use super::offer::Video;
 use super::recent::Recent;
 use super::repeats::Repeats;
 
@@ -19,6 +22,11 @@ const PACED_AT: u32 = 4;
 
 /// Lowest estimate, in bit/s.
 const LEAST_BPS: u32 = 100_000;
+
+/// Feedback older than this says nothing of the present network; receiver reports come
+/// every 5 s at the latest (RFC 3550, 6.2).
+const FEEDBACK_FRESH: Duration = Duration::from_secs(1);
+const REPORT_FRESH: Duration = Duration::from_secs(6);
 
 /// Registers the elements of the crate gst-plugin-rtp. Again is no error.
 pub(super) fn register() {
@@ -40,22 +48,42 @@ pub(super) struct Congestion {
     passed: Arc<Mutex<Passed>>,
 }
 
+/// How a peer tells what arrives.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Feedback {
+    /// Every packet, transport-wide; rtpgccbwe reads it.
+    TransportWide,
+    /// By its receiver reports, and by asking again for what is missing.
+    Reports,
+}
+
+impl Feedback {
+    /// As a peer offers it.
+    pub fn of(video: &Video) -> Self {
+        if video.transport_cc.is_some() { Self::TransportWide } else { Self::Reports }
+    }
+}
+
 /// What the two threads that meet at the estimator, RTP and RTCP, hold for a table look-up.
 #[derive(Debug, Default)]
 struct Passed {
     repeats: Repeats,
     recent: Recent,
+    /// Of a peer that sends no transport-wide feedback.
+    losses: Option<LossBased>,
 }
 
 impl Congestion {
     /// `most_kbps`: what is sent at most, without repeats.
-    pub fn new(meter: Meter, most_kbps: u32) -> Self {
+    pub fn new(meter: Meter, most_kbps: u32, feedback: Feedback) -> Self {
+        let losses = (feedback == Feedback::Reports).then(LossBased::default);
+        let passed = Passed { losses, ..Passed::default() };
         Self {
             meter,
             most_kbps: Arc::new(most_kbps.into()),
             estimator: Arc::default(),
             shell: Arc::default(),
-            passed: Arc::default(),
+            passed: Arc::new(Mutex::new(passed)),
         }
     }
 
@@ -82,7 +110,7 @@ impl Congestion {
     pub fn sender(&self) -> Option<gst::Element> {
         let element =
             self.estimator().or_else(|| gst::ElementFactory::make("identity").build().ok())?;
-        watch(&element.static_pad("sink")?, self.meter.clone(), self.passed.clone());
+        watch(&element.static_pad("sink")?, self.clone());
         let shell = gst::Bin::new();
         shell.add(&element).ok()?;
         for name in ["sink", "src"] {
@@ -105,14 +133,17 @@ impl Congestion {
 
     /// Google's congestion control (draft-ietf-rmcat-gcc-02).
     fn estimator(&self) -> Option<gst::Element> {
-        let most = self.most_bps();
+        let (least, most) = self.bounds();
         let element = gst::ElementFactory::make("rtpgccbwe")
-            .property("min-bitrate", LEAST_BPS.min(most))
+            .property("min-bitrate", least)
             .property("max-bitrate", most)
             .property("estimated-bitrate", most)
             .build()
             .ok()?;
         self.meter.estimated(most);
+        if let Some(losses) = &mut self.passed().losses {
+            losses.believe(most);
+        }
         let meter = self.meter.clone();
         element.connect_notify(Some("estimated-bitrate"), move |element, _| {
             meter.estimated(element.property("estimated-bitrate"));
@@ -125,11 +156,40 @@ impl Congestion {
     /// Makes the estimator believe in `kbps` until it learns otherwise. Writing the
     /// estimate resets both of its controllers (gst-plugin-rtp 0.15).
     pub fn believe(&self, kbps: u32) {
+        let (least, most) = self.bounds();
+        let bps = kbps.saturating_mul(1000).clamp(least, most);
         let estimator = self.estimator.get().and_then(gst::glib::WeakRef::upgrade);
         if let Some(estimator) = estimator {
-            let bps = kbps.saturating_mul(1000).min(self.most_bps());
-            estimator.set_property("estimated-bitrate", bps.max(LEAST_BPS));
+            estimator.set_property("estimated-bitrate", bps);
         }
+        if let Some(losses) = &mut self.passed().losses {
+            losses.believe(bps);
+        }
+        self.meter.estimated(bps);
+    }
+
+    /// Whether receiver reports are to be read.
+    pub fn reads_reports(&self) -> bool {
+        self.passed().losses.is_some()
+    }
+
+    /// Takes a compound RTCP packet.
+    pub fn reported(&self, compound: &[u8]) {
+        let mut passed = self.passed();
+        let block = passed.recent.ssrc().and_then(|ssrc| about(ssrc, compound));
+        let (Some(block), Some(losses)) = (block, &mut passed.losses) else { return };
+        let told = losses.reported(block);
+        count(&self.meter, told);
+        self.meter.fed_back(0, 0, self.meter.now() + REPORT_FRESH);
+    }
+
+    /// How low and how high an estimate may be, in bit/s.
+    fn bounds(&self) -> (u32, u32) {
+        (LEAST_BPS.min(self.most_bps()), self.most_bps())
+    }
+
+    fn passed(&self) -> MutexGuard<'_, Passed> {
+        self.passed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends the newest packets again, `bytes` of them: as padding, for the estimator to see
@@ -137,8 +197,7 @@ impl Congestion {
     pub fn fill(&self, bytes: u64) {
         let estimator = self.estimator.get().and_then(gst::glib::WeakRef::upgrade);
         let pad = estimator.and_then(|estimator| estimator.static_pad("sink")?.peer());
-        let newest =
-            self.passed.lock().unwrap_or_else(PoisonError::into_inner).recent.newest(bytes);
+        let newest = self.passed().recent.newest(bytes);
         let (Some(pad), Some((ssrc, numbers))) = (pad, newest) else { return };
         for number in numbers {
             let request = gst::Structure::builder(REPEAT)
@@ -154,18 +213,14 @@ impl Congestion {
 const REPEAT: &str = "GstRTPRetransmissionRequest";
 
 /// Counts what passes and what is fed back, and drops repeats over the limit.
-fn watch(pad: &gst::Pad, meter: Meter, passed: Arc<Mutex<Passed>>) {
+fn watch(pad: &gst::Pad, congestion: Congestion) {
+    let meter = congestion.meter.clone();
     let sent = {
-        let (meter, passed) = (meter.clone(), passed.clone());
+        let congestion = congestion.clone();
         move |packet: &gst::BufferRef| {
             let (mut header, bytes) = ([0; 12], packet.size() as u64);
             let is_rtp = packet.copy_to_slice(0, &mut header).is_ok();
-            let mut passed = passed.lock().unwrap_or_else(PoisonError::into_inner);
-            passed.repeats.sent(bytes);
-            if is_rtp {
-                passed.recent.sent(&header, bytes);
-            }
-            meter.sent(bytes);
+            congestion.passes(is_rtp.then_some(&header), bytes);
         }
     };
     let which = gst::PadProbeType::BUFFER
@@ -179,9 +234,8 @@ fn watch(pad: &gst::Pad, meter: Meter, passed: Arc<Mutex<Passed>>) {
                 let Some(structure) = event.structure() else { return gst::PadProbeReturn::Ok };
                 if structure.name() == "RTPTWCCPackets" {
                     let (arrived, lost) = fed_back(structure);
-                    meter.fed_back(arrived, lost);
-                } else if structure.name() == REPEAT && !repeats_packet(structure, &passed, &meter)
-                {
+                    meter.fed_back(arrived, lost, meter.now() + FEEDBACK_FRESH);
+                } else if structure.name() == REPEAT && !congestion.repeats_packet(structure) {
                     // Not dropped: GStreamer 1.22 would unref it once more, after the
                     // bindings have, and complain on standard error for every packet.
                     let refusal = gst::Structure::new_empty("signpost-no-repeat");
@@ -205,16 +259,40 @@ fn fed_back(structure: &gst::StructureRef) -> (u64, u64) {
     })
 }
 
-/// Whether the packet that a peer asks for is sent again.
-fn repeats_packet(request: &gst::StructureRef, passed: &Mutex<Passed>, meter: &Meter) -> bool {
-    let Ok(number) = request.get::<u32>("seqnum") else { return true };
-    let now = meter.now();
-    let mut passed = passed.lock().unwrap_or_else(PoisonError::into_inner);
-    let repeated = !meter.is_muted(now) && passed.repeats.allow(number as u16, now);
-    if repeated {
-        meter.repeated();
+impl Congestion {
+    /// A packet is on its way. `header`: its start, if it is long enough to have one.
+    fn passes(&self, header: Option<&[u8; 12]>, bytes: u64) {
+        let mut passed = self.passed();
+        passed.repeats.sent(bytes);
+        let number = header.and_then(|header| passed.recent.sent(header, bytes));
+        if let (Some(number), Some(losses)) = (number, &mut passed.losses) {
+            let told = losses.sent(number, bytes, self.meter.now(), self.bounds());
+            count(&self.meter, told);
+        }
+        self.meter.sent(bytes);
     }
-    repeated
+
+    /// Whether the packet that a peer asks for is sent again.
+    fn repeats_packet(&self, request: &gst::StructureRef) -> bool {
+        let Ok(number) = request.get::<u32>("seqnum") else { return true };
+        let now = self.meter.now();
+        let mut passed = self.passed();
+        if let Some(losses) = &mut passed.losses {
+            count(&self.meter, losses.asked(number as u16));
+        }
+        let repeated = !self.meter.is_muted(now) && passed.repeats.allow(number as u16, now);
+        if repeated {
+            self.meter.repeated();
+        }
+        repeated
+    }
+}
+
+fn count(meter: &Meter, Told { arrived, lost, estimate_bps }: Told) {
+    meter.arrived(arrived, lost);
+    if let Some(bps) = estimate_bps {
+        meter.estimated(bps);
+    }
 }
 
 #[cfg(test)]
@@ -229,7 +307,7 @@ mod tests {
     fn what_webrtcbin_keeps_of_a_viewer_is_empty() {
         gst::init().unwrap();
         register();
-        let congestion = Congestion::new(Meter::new(Instant::now()), 1000);
+        let congestion = Congestion::new(Meter::new(Instant::now()), 1000, Feedback::TransportWide);
         let kept = congestion.sender().unwrap().downcast::<gst::Bin>().unwrap();
         let estimator = congestion.estimator.get().unwrap();
         assert_eq!((kept.children().len(), kept.pads().len()), (1, 2));

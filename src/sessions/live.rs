@@ -24,9 +24,6 @@ use crate::camera::{Codec, Form, Stills};
 /// Where an offer's answer goes.
 pub(super) type Reply = oneshot::Sender<Result<Answer, OfferError>>;
 
-/// Feedback older than this says nothing of the present network.
-const FRESH: Duration = Duration::from_secs(1);
-
 /// Messages that find no room, in what time: a page loses none.
 const FLOOD: u64 = 1000;
 const FLOOD_WITHIN: Duration = Duration::from_secs(10);
@@ -164,8 +161,7 @@ impl Live {
     /// What its network carries, in kbit/s; `None` without fresh feedback.
     pub fn estimate_kbps(&self, now: Duration) -> Option<u32> {
         let meter = &self.congestion.meter;
-        let fresh = now.saturating_sub(meter.last_fed_back()) <= FRESH;
-        (fresh && meter.counted().arrived > 0).then(|| meter.estimate_kbps())
+        (meter.is_fresh(now) && meter.counted().arrived > 0).then(|| meter.estimate_kbps())
     }
 
     /// Whether it is shown pictures of this codec.

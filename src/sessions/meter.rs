@@ -16,7 +16,7 @@ pub(super) struct Meter {
 #[derive(Debug, Default)]
 struct Counts {
     heard_ms: AtomicU64,
-    fed_back_ms: AtomicU64,
+    fresh_until_ms: AtomicU64,
     estimate_bps: AtomicU32,
     sent_bytes: AtomicU64,
     repeats: AtomicU64,
@@ -56,10 +56,16 @@ impl Meter {
         self.counts.heard_ms.store(in_ms(self.now()), Ordering::Relaxed);
     }
 
-    /// The peer told which packets arrived (transport-wide feedback).
-    pub fn fed_back(&self, arrived: u64, lost: u64) {
+    /// The peer told how many packets arrived, which says something about its network
+    /// until then.
+    pub fn fed_back(&self, arrived: u64, lost: u64, fresh_until: Duration) {
         self.heard();
-        self.counts.fed_back_ms.store(in_ms(self.now()), Ordering::Relaxed);
+        self.counts.fresh_until_ms.store(in_ms(fresh_until), Ordering::Relaxed);
+        self.arrived(arrived, lost);
+    }
+
+    /// So many packets more have arrived and were lost, by all that is known.
+    pub fn arrived(&self, arrived: u64, lost: u64) {
         self.counts.arrived.fetch_add(arrived, Ordering::Relaxed);
         self.counts.lost.fetch_add(lost, Ordering::Relaxed);
     }
@@ -99,14 +105,14 @@ impl Meter {
         Duration::from_millis(self.counts.heard_ms.load(Ordering::Relaxed))
     }
 
-    /// When the peer last fed back; zero before.
-    pub fn last_fed_back(&self) -> Duration {
-        Duration::from_millis(self.counts.fed_back_ms.load(Ordering::Relaxed))
+    /// Whether what the peer fed back last still says something at `now`.
+    pub fn is_fresh(&self, now: Duration) -> bool {
+        in_ms(now) <= self.counts.fresh_until_ms.load(Ordering::Relaxed)
     }
 
     /// Whether the peer has fed back at all.
     pub fn fed_back_ever(&self) -> bool {
-        self.last_fed_back() > Duration::ZERO
+        self.counts.fresh_until_ms.load(Ordering::Relaxed) > 0
     }
 
     /// What the estimator said last, in kbit/s; zero before.
@@ -140,14 +146,17 @@ mod tests {
     fn what_a_clone_counts_is_counted() {
         let meter = Meter::new(Instant::now());
         let clone = meter.clone();
-        clone.fed_back(3, 1);
-        clone.fed_back(2, 0);
+        assert!(!meter.fed_back_ever());
+        clone.fed_back(3, 1, Duration::from_secs(1));
+        clone.fed_back(2, 0, Duration::from_secs(2));
         clone.sent(1200);
         clone.wished();
         clone.repeated();
         let expected = Counted { sent_bytes: 1200, repeats: 1, arrived: 5, lost: 1, wishes: 1 };
         assert_eq!(meter.counted(), expected);
-        assert_eq!(meter.last_heard(), meter.last_fed_back());
+        assert!(meter.fed_back_ever());
+        assert!(meter.is_fresh(Duration::from_secs(2)));
+        assert!(!meter.is_fresh(Duration::from_millis(2001)));
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod keepalive;
 mod link;
 mod live;
 mod liveness;
+mod loss_based;
 mod messages;
 mod meter;
 mod offer;

@@ -19,7 +19,7 @@ use crate::recognition::Prediction;
 
 use super::adaptation::Adaptation;
 use super::channel::Label;
-use super::congestion::Congestion;
+use super::congestion::{Congestion, Feedback};
 use super::connection::{Action, Event as Life, Loss};
 use super::figures::{Figures, Pair};
 use super::link::Link;
@@ -257,7 +257,11 @@ impl Owner {
             session: admitted.session,
             camera: admitted.camera,
             post: Post::new(connection, self.events.clone()),
-            congestion: Congestion::new(Meter::new(self.started), self.encoder.bitrate_kbps),
+            congestion: Congestion::new(
+                Meter::new(self.started),
+                self.encoder.bitrate_kbps,
+                Feedback::of(&offer.video),
+            ),
             reply: None,
             answer: None,
             viewer: None,

@@ -19,14 +19,23 @@ impl Default for Recent {
 
 impl Recent {
     /// Takes the start of an RTP packet of `bytes` (RFC 3550, 5.1). The first one's SSRC is
-    /// the stream's; repeats have another (RFC 4588, 4).
-    pub fn sent(&mut self, header: &[u8; 12], bytes: u64) {
+    /// the stream's; repeats have another (RFC 4588, 4). Gives the packet's number, unless it
+    /// is a repeat.
+    pub fn sent(&mut self, header: &[u8; 12], bytes: u64) -> Option<u16> {
         let [_, _, high, low, _, _, _, _, ssrc @ ..] = *header;
         let ssrc = u32::from_be_bytes(ssrc);
-        if *self.ssrc.get_or_insert(ssrc) == ssrc {
-            self.packets[self.next] = Some((u16::from_be_bytes([high, low]), bytes));
-            self.next = (self.next + 1) % REMEMBERED;
+        if *self.ssrc.get_or_insert(ssrc) != ssrc {
+            return None;
         }
+        let number = u16::from_be_bytes([high, low]);
+        self.packets[self.next] = Some((number, bytes));
+        self.next = (self.next + 1) % REMEMBERED;
+        Some(number)
+    }
+
+    /// The stream's SSRC, once a packet has passed.
+    pub fn ssrc(&self) -> Option<u32> {
+        self.ssrc
     }
 
     /// The stream's SSRC, and the numbers of its newest packets that have `bytes` together,
@@ -62,7 +71,9 @@ mod tests {
     fn repeats_are_not_repeated() {
         let mut recent = Recent::default();
         assert_eq!(recent.newest(1000), None);
-        (65_534..=65_535).for_each(|number| recent.sent(&header(7, number), 1000));
+        for number in 65_534..=65_535 {
+            assert_eq!(recent.sent(&header(7, number), 1000), Some(number));
+        }
         recent.sent(&header(9, 1), 1000);
         recent.sent(&header(7, 0), 500);
         assert_eq!(recent.newest(501), Some((7, vec![0, 65_535])));

@@ -1,5 +1,7 @@
 //! What a viewer's elements call, and what is posted of it.
 
+use std::sync::Once;
+
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
@@ -33,7 +35,7 @@ pub(super) fn connect(
     forward_key_unit_wishes(appsrc, key_units, meter.clone());
     let sender = congestion.clone();
     webrtc.connect("request-aux-sender", false, move |_| Some(sender.sender().to_value()));
-    hear_rtcp(webrtc, meter.clone());
+    hear_rtcp(webrtc, congestion.clone());
     let peer = post.clone();
     webrtc.connect_notify(Some("connection-state"), move |webrtc, _| {
         peer.send(Event::Peer(webrtc.property("connection-state")));
@@ -80,14 +82,34 @@ fn forward_key_unit_wishes(appsrc: &gst_app::AppSrc, key_units: KeyUnits, meter:
 }
 
 /// Every receiver report is a sign of life (RFC 3550, 6.4.2).
-fn hear_rtcp(webrtc: &gst::Element, meter: Meter) {
+fn hear_rtcp(webrtc: &gst::Element, congestion: Congestion) {
     let rtpbin = webrtc.downcast_ref::<gst::Bin>().and_then(|bin| bin.by_name("rtpbin"));
     let Some(rtpbin) = rtpbin else {
         log::warn!("webrtcbin has no rtpbin: silent viewers are found by keepalives alone");
         return;
     };
-    rtpbin.connect("on-ssrc-active", false, move |_| {
-        meter.heard();
+    let read = Once::new();
+    rtpbin.connect("on-ssrc-active", false, move |values| {
+        congestion.meter.heard();
+        if congestion.reads_reports() {
+            read.call_once(|| read_reports(values, &congestion));
+        }
+        None
+    });
+}
+
+/// Reads the reports that follow one, `values` being what rtpbin says of it. Before
+/// the first there is no session to ask.
+fn read_reports(values: &[gst::glib::Value], congestion: &Congestion) {
+    let (Ok(rtpbin), Ok(id)) = (values[0].get::<gst::Element>(), values[1].get::<u32>()) else {
+        return;
+    };
+    let session = rtpbin.emit_by_name::<Option<gst::glib::Object>>("get-internal-session", &[&id]);
+    let Some(session) = session else { return };
+    let congestion = congestion.clone();
+    session.connect("on-receiving-rtcp", false, move |values| {
+        let packet = values[1].get::<gst::Buffer>().ok()?;
+        congestion.reported(packet.map_readable().ok()?.as_slice());
         None
     });
 }

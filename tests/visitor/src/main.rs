@@ -55,6 +55,9 @@ enum What {
         /// Answers no keepalive.
         #[arg(long)]
         silent: bool,
+        /// Sends no transport-wide feedback.
+        #[arg(long)]
+        reports_alone: bool,
     },
     /// Visitors who come and go.
     Cycles {
@@ -118,9 +121,10 @@ fn main() -> Result<()> {
             println!("{}", at(&url).get(&path)?);
             Ok(())
         }
-        What::Watch { url, viewers, seconds, pictures, silent } => {
+        What::Watch { url, viewers, seconds, pictures, silent, reports_alone } => {
             let duration = Duration::from_secs_f64(seconds);
-            watch::watch(&at(&url), viewers, watch::Visit { duration, pictures, silent })
+            let visit = watch::Visit { duration, pictures, silent, reports_alone };
+            watch::watch(&at(&url), viewers, visit)
         }
         What::Cycles { url, count, seed } => cycles::cycles(&url, &at(&url), count, seed),
         What::Bare { count } => bare::cycles(count),

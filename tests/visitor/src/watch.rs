@@ -40,6 +40,8 @@ pub struct Visit {
     pub pictures: Option<u64>,
     /// He answers no keepalive, as a player without data channels does not.
     pub silent: bool,
+    /// He tells by receiver reports alone what arrives, as aiortc does.
+    pub reports_alone: bool,
 }
 
 /// `viewers` watch; they leave when the visit is over, or with SIGTERM.
@@ -71,7 +73,11 @@ fn one(
     told: &AtomicBool,
 ) -> Result<()> {
     let peer = Peer::with(Sight::Counted);
-    let offer = peer.offer();
+    let mut offer = peer.offer();
+    if visit.reports_alone {
+        let kept = offer.split_inclusive('\n').filter(|line| !line.contains("transport-wide-cc"));
+        offer = kept.collect();
+    }
     let answer = device.offer(&offer)?;
     let took_ms = answer.took.as_secs_f64() * 1000.0;
     if answer.status != 201 {
