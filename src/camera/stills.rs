@@ -133,11 +133,11 @@ impl Shutter {
     /// The next frame that is captured; `None` if none is within [`PATIENCE`].
     async fn next(&self) -> Option<RawFrame> {
         let mut newest = self.newest.subscribe();
-        self.wanted.store(true, Ordering::Relaxed);
         let next = async {
             loop {
+                self.wanted.store(true, Ordering::Relaxed);
                 newest.changed().await.ok()?;
-                // None: another reader has let go of the last one.
+                // None: another reader has let go of the last one, perhaps of ours.
                 if let Some(frame) = newest.borrow_and_update().clone() {
                     return Some(frame);
                 }

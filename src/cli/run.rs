@@ -94,7 +94,8 @@ async fn serve(args: &RunArgs, config: Config) -> Result<(), Failure> {
     };
     let app = App::new(config.clone(), access, handles, &device_name());
     announce(&listeners.announcement()).or_exit(Exit::Configuration)?;
-    let server = tokio::spawn(http::serve(listeners, http::router(app), stopped));
+    let refusals = app.refusals.clone();
+    let server = tokio::spawn(http::serve(listeners, http::router(app), refusals, stopped));
     owners.watch("the HTTP server", Exit::Camera, server);
 
     let outcome = tokio::select! {

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::refusals::{Limit, Refusals};
+
 /// Connections of one address at the same time. A browser takes six for all its
 /// pages of this device; a proxy in front of sixteen viewers two for each. Slow
 /// heads and bodies cost their sender these places, and nobody else any.
@@ -24,8 +26,11 @@ pub fn network(address: IpAddr) -> IpAddr {
 }
 
 /// How many connections each address has; empty when nobody is connected.
-#[derive(Clone, Debug, Default)]
-pub struct Doorman(Arc<Mutex<HashMap<IpAddr, usize>>>);
+#[derive(Clone, Debug)]
+pub struct Doorman {
+    guests: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    refusals: Refusals,
+}
 
 /// A connection that was let in; dropped when it ends.
 #[derive(Debug)]
@@ -35,6 +40,12 @@ pub struct Guest {
 }
 
 impl Doorman {
+    /// Nobody is connected; who is not let in is counted.
+    #[must_use]
+    pub fn new(refusals: Refusals) -> Self {
+        Self { guests: Arc::default(), refusals }
+    }
+
     /// Lets a further connection of `address` in; `None` if it has [`CONNECTIONS`].
     #[must_use]
     pub fn let_in(&self, address: IpAddr) -> Option<Guest> {
@@ -42,6 +53,7 @@ impl Doorman {
         let mut guests = self.guests();
         let count = guests.entry(address).or_insert(0);
         if *count >= CONNECTIONS {
+            self.refusals.count(Limit::Connections);
             return None;
         }
         *count += 1;
@@ -49,7 +61,7 @@ impl Doorman {
     }
 
     fn guests(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.guests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -75,11 +87,12 @@ mod tests {
 
     #[test]
     fn one_address_has_its_connections_and_leaves_the_others_theirs() {
-        let doorman = Doorman::default();
+        let doorman = Doorman::new(Refusals::default());
         let one: IpAddr = "2001:db8::1".parse().unwrap();
         let mut guests: Vec<Guest> =
             (0..CONNECTIONS).map(|_| doorman.let_in(one).unwrap()).collect();
         assert!(doorman.let_in("2001:db8::2".parse().unwrap()).is_none(), "the same /64");
+        assert_eq!(doorman.refusals.status().connections, 1);
         assert!(doorman.let_in("2001:db8:1::1".parse().unwrap()).is_some());
         let neighbours = ["fe80::1", "fe80::2"].map(|host| network(host.parse().unwrap()));
         assert_ne!(neighbours[0], neighbours[1]);
@@ -92,7 +105,7 @@ mod tests {
         fn nothing_is_remembered_of_who_has_left(
             steps in prop::collection::vec((0_u8..4, any::<bool>()), 0..200),
         ) {
-            let doorman = Doorman::default();
+            let doorman = Doorman::new(Refusals::default());
             let mut guests = Vec::new();
             for (host, enters) in steps {
                 if enters {

@@ -29,9 +29,8 @@ struct Health {
         content_type = "application/problem+json"),
 ))]
 async fn healthz(State(app): State<App>) -> Result<Json<Health>, Problem> {
-    let status = app.status();
     let mut unhealthy = app.silent_owners();
-    if status.recognition.state == "failed" {
+    if app.lacks_model() {
         unhealthy.push("model".to_owned());
     }
     if !unhealthy.is_empty() {
@@ -42,5 +41,5 @@ async fn healthz(State(app): State<App>) -> Result<Json<Health>, Problem> {
             "GET /api/v1/status says why; `signpost check` finds what is missing",
         ));
     }
-    Ok(Json(Health { status: if status.degraded.is_empty() { "healthy" } else { "degraded" } }))
+    Ok(Json(Health { status: if app.degraded().is_empty() { "healthy" } else { "degraded" } }))
 }

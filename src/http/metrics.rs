@@ -42,6 +42,7 @@ fn text(status: &Status, refused: u64) -> String {
     page.gauge("signpost_viewers", "Places taken.", sessions.viewers as f64);
     page.gauge("signpost_viewers_limit", "Places there are.", sessions.max_viewers as f64);
     page.gauge("signpost_connections", "Connections of viewers.", sessions.connections as f64);
+    page.gauge("signpost_pipelines_parked", "Pipelines that hang.", sessions.parked as f64);
     page.gauge("signpost_sessions_kept", "Viewers that may come back.", sessions.kept as f64);
     let counters = [
         ("results", "Results of recognition.", recognition.results),
@@ -57,6 +58,9 @@ fn text(status: &Status, refused: u64) -> String {
         ("messages_refused", "Messages that a channel refused.", sessions.messages_refused),
         ("teardowns_stuck", "Pipelines that did not stop.", sessions.teardowns_stuck),
         ("logins_refused", "Wrong passwords and refused tries.", refused),
+        ("offers_too_many", "Offers over an address's limit.", status.refused.offers),
+        ("http_connections_too_many", "Over an address's limit.", status.refused.connections),
+        ("streams_over_limit", "MJPEG readers refused: every place taken.", status.refused.streams),
     ];
     for (name, help, count) in counters {
         let name = format!("signpost_{name}_total");

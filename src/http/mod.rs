@@ -16,6 +16,7 @@ mod offers;
 mod pages;
 mod problem;
 mod process;
+mod refusals;
 mod router;
 mod server;
 mod status;
@@ -34,6 +35,7 @@ use tokio::sync::{Semaphore, broadcast, watch};
 
 pub use access::{Access, AccessError, Caller, Entry};
 pub use problem::Problem;
+pub use refusals::Refusals;
 pub use router::{BODY_LIMIT, router};
 pub use server::{BindError, Ends, Listeners, bind, serve};
 
@@ -55,6 +57,8 @@ pub struct App {
     pub access: Arc<Access>,
     /// Who looks.
     pub sessions: Sessions,
+    /// What is refused at limits; [`serve`] counts here too.
+    pub refusals: Refusals,
     running: Arc<Mutex<Running>>,
     guard: Arc<guard::Guard>,
     offers: Arc<Mutex<offers::Offers>>,
@@ -103,6 +107,7 @@ impl App {
             cameras,
             access,
             sessions,
+            refusals: Refusals::default(),
             running,
             guard,
             offers,

@@ -11,6 +11,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 
 use super::address::network;
+use super::refusals::Limit;
 use super::{App, Ends, Problem};
 
 /// Addresses that are remembered; when somebody makes up more, the one that may
@@ -89,7 +90,8 @@ impl FromRequestParts<App> for MayOffer {
         let Some(Ends { peer, .. }) = parts.extensions.get() else {
             return Ok(Self { origin: None });
         };
-        allow(&app.offers, peer.ip(), Instant::now())
+        let allowed = allow(&app.offers, peer.ip(), Instant::now());
+        allowed.inspect_err(|_| app.refusals.count(Limit::Offers))
     }
 }
 

@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
 use super::address::Doorman;
+use super::refusals::Refusals;
 
 /// Connections at the same time: sixteen viewers with a few each, and programs.
 /// More wait in the kernel's queue.
@@ -148,9 +149,14 @@ impl Listeners {
 }
 
 /// Serves until the sender of `stop` is dropped, then lets requests in flight end. Dropping the future cuts all connections.
-pub async fn serve(listeners: Listeners, router: Router, stop: watch::Receiver<()>) {
+pub async fn serve(
+    listeners: Listeners,
+    router: Router,
+    refusals: Refusals,
+    stop: watch::Receiver<()>,
+) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
-    let (doorman, mut loops) = (Doorman::default(), JoinSet::new());
+    let (doorman, mut loops) = (Doorman::new(refusals), JoinSet::new());
     for listener in listeners.0 {
         let (router, places) = (router.clone(), places.clone());
         loops.spawn(accept(listener, router, places, doorman.clone(), stop.clone()));
@@ -275,7 +281,7 @@ mod tests {
     async fn silent_and_slow_clients_are_let_go() {
         let (listeners, address) = loopback().await;
         let (_running, stop) = watch::channel(());
-        tokio::spawn(serve(listeners, Router::new(), stop));
+        tokio::spawn(serve(listeners, Router::new(), Refusals::default(), stop));
         for start in ["", "GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "] {
             let mut client = TcpStream::connect(address).await.unwrap();
             client.write_all(start.as_bytes()).await.unwrap();
@@ -288,7 +294,7 @@ mod tests {
     async fn one_address_does_not_take_every_place() {
         let (listeners, address) = loopback().await;
         let (_running, stop) = watch::channel(());
-        tokio::spawn(serve(listeners, Router::new(), stop));
+        tokio::spawn(serve(listeners, Router::new(), Refusals::default(), stop));
         let mut kept = Vec::new();
         for _ in 0..super::super::address::CONNECTIONS {
             let mut client = TcpStream::connect(address).await.unwrap();
@@ -321,7 +327,8 @@ mod tests {
             "answered"
         });
         let (running, stop) = watch::channel(());
-        let served = tokio::spawn(serve(listeners, Router::new().route("/", slow), stop));
+        let router = Router::new().route("/", slow);
+        let served = tokio::spawn(serve(listeners, router, Refusals::default(), stop));
         let mut client = TcpStream::connect(address).await.unwrap();
         client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
         arrived.await.unwrap();

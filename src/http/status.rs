@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::App;
 use super::process::ProcessStatus;
+use super::refusals::RefusedStatus;
 use crate::camera::{self, Camera, Encoding, Form};
 use crate::recognition;
 use crate::sessions;
@@ -30,6 +31,8 @@ pub struct Status {
     pub recognition: RecognitionStatus,
     /// Viewers and their connections.
     pub sessions: sessions::Status,
+    /// Refused at limits before a session was asked for.
+    pub refused: RefusedStatus,
     /// What the program takes of the device; absent where it cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<ProcessStatus>,
@@ -125,29 +128,42 @@ impl App {
     /// The present state of everything.
     #[must_use]
     pub(super) fn status(&self) -> Status {
-        let cameras: Vec<CameraStatus> = self.cameras.iter().map(camera).collect();
         let recognition = self.recognition.borrow().clone();
-        let failed = cameras.iter().filter(|camera| camera.state == "failed");
-        let mut degraded: Vec<String> = failed
-            .map(|camera| {
-                format!("camera {}: {}", camera.name, camera.reason.as_deref().unwrap_or_default())
-            })
-            .collect();
-        degraded.extend(match &recognition {
-            recognition::Status::Starting => None,
-            recognition::Status::Running { degraded, .. } => degraded.clone(),
-            recognition::Status::Failed(reason) => Some(format!("recognition: {reason}")),
-        });
         Status {
             version: env!("CARGO_PKG_VERSION"),
             uptime_s: self.started.elapsed().as_secs(),
             login: self.access.entry() == super::Entry::Password,
-            degraded,
-            cameras,
+            degraded: self.degraded(),
+            cameras: self.cameras.iter().map(camera).collect(),
             recognition: self.recognition_status(recognition),
             sessions: self.sessions.status().borrow().clone(),
+            refused: self.refusals.status(),
             process: ProcessStatus::read(),
         }
+    }
+
+    /// Why not everything works; empty when it does.
+    pub(super) fn degraded(&self) -> Vec<String> {
+        let failed = self.cameras.iter().filter_map(|camera| match &*camera.status().borrow() {
+            camera::Status::Failed(reason) => Some(format!("camera {}: {reason}", camera.name())),
+            _ => None,
+        });
+        let mut degraded: Vec<String> = failed.collect();
+        degraded.extend(match &*self.recognition.borrow() {
+            recognition::Status::Starting => None,
+            recognition::Status::Running { degraded, .. } => degraded.clone(),
+            recognition::Status::Failed(reason) => Some(format!("recognition: {reason}")),
+        });
+        let parked = self.sessions.status().borrow().parked;
+        if parked > 0 {
+            degraded.push(format!("sessions: {parked} pipelines of former viewers do not stop"));
+        }
+        degraded
+    }
+
+    /// Whether recognition has no model that works.
+    pub(super) fn lacks_model(&self) -> bool {
+        matches!(*self.recognition.borrow(), recognition::Status::Failed(_))
     }
 
     fn recognition_status(&self, status: recognition::Status) -> RecognitionStatus {
@@ -169,7 +185,8 @@ impl App {
 
     /// Owners that do not answer: gone, so that nobody publishes their state any
     /// more, or for longer than the watchdog's deadline live without a picture,
-    /// running without a result, or without a tick. Cameras by their number: their
+    /// running without a result, or without a tick; or clogged by pipelines that hang,
+    /// of which only another process is free. Cameras by their number: their
     /// names say where they are, and anybody may ask.
     pub(super) fn silent_owners(&self) -> Vec<String> {
         let deadline = self.config.watchdog.deadline;
@@ -187,7 +204,9 @@ impl App {
             names.push("recognition".to_owned());
         }
         let stuck = is_older(self.sessions.ticked(), now, deadline);
-        if self.sessions.status().has_changed().is_err() || stuck {
+        let sessions = self.sessions.status();
+        let clogged = sessions.borrow().is_clogged();
+        if sessions.has_changed().is_err() || stuck || clogged {
             names.push("sessions".to_owned());
         }
         names

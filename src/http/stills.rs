@@ -14,6 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use super::refusals::Limit;
 use super::{App, Caller, Problem};
 use crate::camera::{Camera, Still, Stills};
 use crate::sessions::OfferError;
@@ -102,7 +103,7 @@ async fn mjpeg(
     Query(Watched { camera }): Query<Watched>,
 ) -> Result<Response, Problem> {
     let camera = find(&app, camera.as_deref())?;
-    let place = app.readers.clone().try_acquire_owned().map_err(|_| full())?;
+    let place = app.readers.clone().try_acquire_owned().map_err(|_| full(&app))?;
     let stills = camera.gallery().full();
     // So that a camera without pictures is told, and not an empty stream.
     let first = camera.gallery().present(None).await.ok_or_else(|| no_picture(camera))?;
@@ -170,7 +171,8 @@ fn no_picture(camera: &Camera) -> Problem {
     .retry_after(RETRY_AFTER)
 }
 
-fn full() -> Problem {
+fn full(app: &App) -> Problem {
+    app.refusals.count(Limit::Streams);
     Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "too many readers",

@@ -163,6 +163,15 @@ pub struct Status {
     pub sessions: Vec<SessionReport>,
 }
 
+impl Status {
+    /// Whether so many pipelines hang that no viewer is let in: each keeps its thread and its
+    /// memory.
+    #[must_use]
+    pub fn is_clogged(&self) -> bool {
+        self.parked >= self.max_viewers * table::CONNECTIONS_PER_PLACE
+    }
+}
+
 impl Sessions {
     /// Starts the owner on the present tokio runtime. `predictions` are those of
     /// the first camera.

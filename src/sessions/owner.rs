@@ -241,6 +241,9 @@ impl Owner {
     fn admit(&mut self, offer: &Checked, wish: Wish) -> Result<(ConnectionId, Live), OfferError> {
         // A page that gave up waiting offers again at once, and its place must be free by then.
         self.give_up_unheard();
+        if self.status.is_clogged() {
+            return Err(OfferError::Unavailable("too many pipelines of former viewers hang"));
+        }
         let camera = &self.cameras[self.table.camera_of(&wish)];
         if *camera.status().borrow() == camera::Status::Stopped {
             return Err(OfferError::Stopped { camera: camera.name().to_owned() });
