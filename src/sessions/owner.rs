@@ -1,6 +1,7 @@
 //! The one task that owns the session table and every viewer.
 
 mod adapt;
+mod life;
 mod talk;
 
 use std::collections::{HashMap, VecDeque};
@@ -8,33 +9,27 @@ use std::time::{Duration, Instant};
 
 use gstreamer_webrtc::WebRTCPeerConnectionState as Peer;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use crate::camera::{self, Camera};
+use crate::camera::Camera;
 use crate::clock::Clock;
 use crate::config;
-use crate::errors::chain;
 use crate::recognition::Prediction;
 
-use super::adaptation::Adaptation;
 use super::channel::Label;
-use super::congestion::{Congestion, Feedback};
 use super::connection::{Action, Event as Life, Loss};
-use super::figures::{Figures, Pair};
-use super::link::Link;
+use super::figures::Pair;
 use super::live::{Live, Losses, Reply};
-use super::meter::{Counted, Meter};
 use super::offer::Checked;
-use super::post::{EVENTS_PER_CONNECTION, Event, Post};
+use super::post::{EVENTS_PER_CONNECTION, Event};
 use super::report;
 use super::seldom::Seldom;
-use super::signals::Calls;
 use super::table::{CONNECTIONS_PER_PLACE, Table, Todo, Wish};
-use super::trickle::{Fragment, Intake, TrickleError};
-use super::viewer::{self, Plan, Viewer};
-use super::work::{self, Done};
-use super::{Answer, ConnectionId, NotFound, OfferError, SessionId, Settings, Status, ViewerError};
+use super::trickle::{Fragment, TrickleError};
+use super::viewer;
+use super::work::Done;
+use super::{ConnectionId, NotFound, SessionId, Settings, Status};
 
 /// How often deadlines, keepalives and networks are looked at: congestion that is
 /// seen 100 ms later freezes the picture as much longer.
@@ -238,104 +233,6 @@ impl Owner {
         }
     }
 
-    fn admit(&mut self, offer: &Checked, wish: Wish) -> Result<(ConnectionId, Live), OfferError> {
-        // A page that gave up waiting offers again at once, and its place must be free by then.
-        self.give_up_unheard();
-        if self.status.is_clogged() {
-            return Err(OfferError::Unavailable("too many pipelines of former viewers hang"));
-        }
-        let camera = &self.cameras[self.table.camera_of(&wish)];
-        if *camera.status().borrow() == camera::Status::Stopped {
-            return Err(OfferError::Stopped { camera: camera.name().to_owned() });
-        }
-        let no_ids = |_| OfferError::Unavailable("the kernel gives no random bytes");
-        let fresh = SessionId::random().map_err(no_ids)?;
-        let connection = ConnectionId::random().map_err(no_ids)?;
-        let admitted = self.table.admit(wish, fresh, connection, self.now()).map_err(|_| {
-            self.status.refused_at_capacity += 1;
-            OfferError::AtCapacity { limit: self.settings.max_viewers }
-        })?;
-        self.act(admitted.todo);
-        let live = Live {
-            session: admitted.session,
-            camera: admitted.camera,
-            post: Post::new(connection, self.events.clone()),
-            congestion: Congestion::new(
-                Meter::new(self.started),
-                self.encoder.bitrate_kbps,
-                Feedback::of(&offer.video),
-            ),
-            reply: None,
-            answer: None,
-            viewer: None,
-            intake: Intake::of(offer),
-            early: Vec::new(),
-            link: Link::new(offer.channels, self.settings.buffer_limit_bytes),
-            keepalive: None,
-            liveness: None,
-            adaptation: Adaptation::new(self.now()),
-            probe: None,
-            flood: (self.now(), 0),
-            cause: None,
-            shown: None,
-            told: Counted::default(),
-            figures: Figures::default(),
-            frames: None,
-            asked: false,
-        };
-        Ok((connection, live))
-    }
-
-    fn build(&mut self, connection: ConnectionId, offer: Checked) {
-        let Some(live) = self.live.get(&connection) else { return };
-        let plan = Plan {
-            offer,
-            renditions: self.cameras[live.camera].renditions().clone(),
-            ice: self.ice.clone(),
-            clock: self.clock.clone(),
-            calls: Calls { post: live.post.clone(), congestion: live.congestion.clone() },
-            timeout: self.settings.negotiation_timeout,
-        };
-        let build = move || Viewer::answer(plan).map(Box::new);
-        self.work.spawn(work::built(connection, self.settings.negotiation_timeout, build));
-    }
-
-    fn on_done(&mut self, done: Result<Done, tokio::task::JoinError>) {
-        let now = self.now();
-        let todo = match done {
-            Ok(Done::Built(id, Ok(built))) => {
-                let (viewer, answer) = *built;
-                if let Some(live) = self.live.get_mut(&id) {
-                    viewer.try_candidates(std::mem::take(&mut live.early));
-                    live.viewer = Some(viewer);
-                    live.answer = Some(Ok(answer));
-                }
-                self.table.on(id, Life::Answered, now)
-            }
-            Ok(Done::Built(id, Err(error))) => {
-                if let Some(live) = self.live.get_mut(&id) {
-                    live.answer = Some(Err(error));
-                }
-                self.table.on(id, Life::NotAnswered, now)
-            }
-            Ok(Done::NotBuilt(id, pipeline)) => {
-                self.park(pipeline);
-                self.table.on(id, Life::NotAnswered, now)
-            }
-            Ok(Done::TornDown(id)) => self.table.on(id, Life::Gone, now),
-            Ok(Done::Stuck(id, pipeline)) => {
-                self.park(pipeline);
-                self.table.on(id, Life::Gone, now)
-            }
-            Err(error) => {
-                // What can panic is caught where it is waited for; this is none of it.
-                log::error!("a viewer's task ended: {error}");
-                Todo::new()
-            }
-        };
-        self.act(todo);
-    }
-
     fn on_event(&mut self, from: ConnectionId, event: Event) {
         let now = self.now();
         let Some(live) = self.live.get_mut(&from) else { return };
@@ -396,15 +293,6 @@ impl Owner {
         }
     }
 
-    /// Ends the connections whose peer no longer waits for the answer.
-    fn give_up_unheard(&mut self) {
-        let gone: Vec<ConnectionId> =
-            self.live.iter().filter(|(_, live)| live.is_unheard()).map(|(id, _)| *id).collect();
-        let now = self.now();
-        let todo = gone.into_iter().flat_map(|id| self.table.on(id, Life::Close, now)).collect();
-        self.act(todo);
-    }
-
     fn on_tick(&mut self) {
         self.ticked.send_replace(Some(self.clock.running_time()));
         self.give_up_unheard();
@@ -444,70 +332,6 @@ impl Owner {
                 Action::Forget => self.forget(id),
             }
         }
-    }
-
-    /// Sends the answer; a connection whose peer has gone away meanwhile ends.
-    fn reply(&mut self, id: ConnectionId) -> Todo {
-        let Some(live) = self.live.get_mut(&id) else { return Todo::new() };
-        let Some(reply) = live.reply.take() else { return Todo::new() };
-        let answer = match live.answer.take() {
-            Some(Ok(sdp)) => Ok(Answer { sdp, session: live.session, connection: id }),
-            Some(Err(error)) => Err(OfferError::Viewer(error)),
-            None => Err(OfferError::Abandoned(id)),
-        };
-        match &answer {
-            Ok(_) => self.status.answered += 1,
-            Err(error) => {
-                self.status.failed += 1;
-                let now = self.now();
-                self.complain(error, now);
-            }
-        }
-        match reply.send(answer) {
-            Ok(()) => Todo::new(),
-            Err(_) => self.table.on(id, Life::Close, self.now()),
-        }
-    }
-
-    /// Logs what the sender of an offer cannot mend.
-    fn complain(&mut self, error: &OfferError, now: Duration) {
-        let OfferError::Viewer(cause) = error else { return };
-        if matches!(cause, ViewerError::Offer { .. }) {
-            return;
-        }
-        if let Some(suppressed) = self.complaints.tell(now) {
-            log::warn!(suppressed; "{}", chain(error));
-        }
-    }
-
-    fn tear_down(&mut self, id: ConnectionId, loss: Option<Loss>) {
-        let now = self.now();
-        let Some(live) = self.live.get_mut(&id) else { return };
-        if let Some(loss) = loss {
-            log::debug!("viewer {id}: {loss:?}");
-            *self.status.lost.entry(loss).or_default() += 1;
-        }
-        let viewer = live.end(now);
-        self.work.spawn(work::torn_down(id, viewer));
-    }
-
-    /// Leaves a pipeline that does not stop to itself: its connection's place is free.
-    fn park(&mut self, pipeline: JoinHandle<()>) {
-        self.status.teardowns_stuck += 1;
-        self.parked.spawn(pipeline);
-        let now = self.now();
-        if let Some(suppressed) = self.complaints.tell(now) {
-            let limit = work::TEARDOWN_LIMIT;
-            log::error!(
-                suppressed;
-                "a viewer's pipeline did not start or stop in time ({limit:?} to stop); it is parked"
-            );
-        }
-    }
-
-    fn forget(&mut self, id: ConnectionId) {
-        let Some(live) = self.live.remove(&id) else { return };
-        self.ended += live.losses();
     }
 
     fn publish(&mut self) {
