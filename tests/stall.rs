@@ -51,6 +51,7 @@ fn start(stop: watch::Receiver<()>) -> (Sessions, tokio::task::JoinHandle<()>) {
         negotiation_timeout: Duration::from_secs(10),
         buffer_limit_bytes: 1 << 22,
         offers_per_minute: 120,
+        reconnect_waits: Vec::new(),
     };
     let transport_policy = config::TransportPolicy::All;
     let ice = config::Ice { servers: Vec::new(), transport_policy, udp_ports: None };

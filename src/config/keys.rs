@@ -36,6 +36,8 @@ pub enum Kind {
     Text(&'static str),
     /// A list whose items are described in the operator's words.
     List(&'static str),
+    /// The same, of numbers.
+    Numbers(&'static str),
 }
 
 impl Kind {
@@ -48,7 +50,7 @@ impl Kind {
             Self::Flag => "true or false".to_owned(),
             Self::Word(words) => format!("one of {}", words.join(", ")),
             Self::Text(what) => (*what).to_owned(),
-            Self::List(item) => format!("a list of {item}"),
+            Self::List(item) | Self::Numbers(item) => format!("a list of {item}"),
         }
     }
 }
@@ -83,6 +85,7 @@ pub const KEYS: &[Key] = &[
     key("sessions", "negotiation_timeout_s", Kind::Whole(1, 60), "10"),
     key("sessions", "buffer_limit_bytes", Kind::Whole(65_536, 67_108_864), "4194304"),
     key("sessions", "offers_per_minute", Kind::Whole(6, 60_000), "120"),
+    key("sessions", "reconnect_waits_s", RECONNECT_WAITS, "[1, 2, 4, 8, 10]"),
     key("ice", "servers", Kind::List(ICE_SERVER), "[]"),
     key("ice", "transport_policy", Kind::Word(&["all", "relay"]), r#""all""#),
     key("ice", "udp_ports", Kind::Text("FIRST-LAST within 1024-65535, or empty"), r#""""#),
@@ -108,6 +111,7 @@ pub const LIVE: &[&str] = &[
 pub const WITHOUT_EFFECT: &[&str] = &[];
 
 const PATH: Kind = Kind::Text("a path");
+const RECONNECT_WAITS: Kind = Kind::Numbers("1 to 10 numbers from 0.5 to 60");
 const ICE_SERVER: &str =
     r#""stun:HOST:PORT" or { urls = ["turn:HOST:PORT"], username = "..", credential = ".." }"#;
 const ENCODERS: &[&str] = &["auto", "v4l2h264enc", "x264enc", "openh264enc"];

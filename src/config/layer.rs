@@ -131,6 +131,10 @@ fn read(kind: &Kind, text: &str) -> toml::Value {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
             toml::Value::Array(items.map(|item| item.to_owned().into()).collect())
         }),
+        Kind::Numbers(_) => as_toml()
+            .filter(toml::Value::is_array)
+            .or_else(|| format!("[{text}]").parse().ok())
+            .unwrap_or_else(bare),
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
+use std::time::Duration;
 
 use proptest::prelude::*;
 
@@ -181,6 +182,24 @@ fn origins_and_hosts_have_a_form() {
     }
     assert_eq!(words::host("Door.Local").as_deref(), Some("door.local"));
     assert!(words::host("a:80").is_none() && words::host("").is_none());
+}
+
+#[test]
+fn waits_are_seconds_whole_or_not_in_files_and_variables() {
+    let waits = |layer: Layer| config(&[layer]).map(|config| config.sessions.reconnect_waits);
+    let in_file = |text| waits(file(&format!("[sessions]\nreconnect_waits_s = {text}")));
+    let variable = "SIGNPOST_SESSIONS__RECONNECT_WAITS_S";
+    let given = |text| waits(Layer::variable(variable, text).unwrap());
+    let expected = [500, 3000, 60_000].map(Duration::from_millis);
+    assert_eq!(in_file("[0.5, 3, 60.0]").unwrap(), expected);
+    assert_eq!(given("0.5, 3, 60").unwrap(), expected);
+    assert_eq!(given("[0.5, 3, 60]").unwrap(), expected);
+    for wrong in ["[]", "5", "[0.4]", "[60.1]", "[nan]", "[-1]", "[\"5\"]", "[1, [2]]"] {
+        let told = in_file(wrong).unwrap_err().to_string();
+        assert!(told.contains("a list of 1 to 10 numbers from 0.5 to 60"), "{wrong}: {told}");
+    }
+    assert!(in_file(&format!("[{}]", ["1"; 11].join(", "))).is_err());
+    assert!(given("").is_err() && given("1, soon").is_err());
 }
 
 /// A layer that sets one whole number.

@@ -39,7 +39,11 @@ pub fn validate(settings: &Settings, state_dir: &Path) -> (Config, Vec<Problem>)
         negotiation_timeout: Duration::from_secs(check.whole("sessions", "negotiation_timeout_s")),
         buffer_limit_bytes: check.whole("sessions", "buffer_limit_bytes"),
         offers_per_minute: check.small("sessions", "offers_per_minute"),
+        reconnect_waits: check.list("sessions", "reconnect_waits_s", words::wait),
     };
+    if !(1..=10).contains(&sessions.reconnect_waits.len()) {
+        check.reject("sessions", "reconnect_waits_s", None);
+    }
     let ice = Ice {
         servers: check.list("ice", "servers", words::ice_server),
         transport_policy: check.text("ice", "transport_policy", words::transport_policy),
@@ -166,7 +170,9 @@ impl Check<'_> {
             match place.key.kind {
                 Kind::Whole(low, high) => (low..=high).contains(&number),
                 Kind::Even(low, high) => (low..=high).contains(&number) && number % 2 == 0,
-                Kind::Flag | Kind::Word(_) | Kind::Text(_) | Kind::List(_) => false,
+                Kind::Flag | Kind::Word(_) | Kind::Text(_) | Kind::List(_) | Kind::Numbers(_) => {
+                    false
+                }
             }
             .then_some(number)
         })

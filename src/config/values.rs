@@ -170,6 +170,8 @@ pub struct Sessions {
     pub buffer_limit_bytes: u64,
     /// Offers that one address may make in a minute, all at once too.
     pub offers_per_minute: u32,
+    /// 1 to 10 waits of a page that has lost its picture, each before an attempt.
+    pub reconnect_waits: Vec<Duration>,
 }
 
 /// `[ice]`

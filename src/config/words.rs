@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use toml::Value;
 
@@ -97,6 +98,13 @@ pub fn ports(text: &str) -> Option<Option<RangeInclusive<u16>>> {
     let (first, last) = text.split_once('-')?;
     let (first, last) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
     (1024 <= first && first <= last).then_some(Some(first..=last))
+}
+
+/// 0.5 to 60 seconds, whole or not.
+pub fn wait(value: &Value) -> Option<Duration> {
+    let whole = value.as_integer().and_then(|number| u32::try_from(number).ok()).map(f64::from);
+    let seconds = value.as_float().or(whole)?;
+    (0.5..=60.0).contains(&seconds).then(|| Duration::from_secs_f64(seconds))
 }
 
 /// An address alone, or a table as in RTCConfiguration; TURN needs both credentials.

@@ -23,6 +23,9 @@ pub struct Status {
     pub uptime_s: u64,
     /// Whether a login is asked for.
     pub login: bool,
+    /// Seconds that a page waits before each attempt to have a lost picture again; after
+    /// as many attempts it leaves the next one to a person.
+    pub reconnect_waits_s: Vec<f64>,
     /// Why not everything works; empty when it does.
     pub degraded: Vec<String>,
     /// In the order of the configuration, the default first.
@@ -129,10 +132,12 @@ impl App {
     #[must_use]
     pub(super) fn status(&self) -> Status {
         let recognition = self.recognition.borrow().clone();
+        let waits = &self.config.sessions.reconnect_waits;
         Status {
             version: env!("CARGO_PKG_VERSION"),
             uptime_s: self.started.elapsed().as_secs(),
             login: self.access.entry() == super::Entry::Password,
+            reconnect_waits_s: waits.iter().map(Duration::as_secs_f64).collect(),
             degraded: self.degraded(),
             cameras: self.cameras.iter().map(camera).collect(),
             recognition: self.recognition_status(recognition),

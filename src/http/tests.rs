@@ -363,6 +363,7 @@ async fn status_counts_results() {
     assert_eq!(status["recognition"]["dropped"], 7);
     assert_eq!(status["recognition"]["model"], "letters 1");
     assert_eq!(status["login"], false);
+    assert_eq!(status["reconnect_waits_s"], json!([1.0, 2.0, 4.0, 8.0, 10.0]));
     assert_eq!(status["sessions"]["viewers"], 0);
     assert_eq!(status["sessions"]["max_viewers"], 16);
     assert_eq!(status["degraded"], json!([]));

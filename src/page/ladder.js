@@ -1,6 +1,10 @@
 // When to connect again, and when to leave it to a person. Pure: time is a parameter.
 
-/** Before the attempts that follow the first; that one is made at once. */
+/**
+ * Before the attempts that follow the first; that one is made at once. The device's
+ * own word is in its status (sessions.reconnect_waits_s); this is for a page that has
+ * not heard it yet.
+ */
 export const WAITS_MS = [1000, 2000, 4000, 8000, 10000];
 /** The device counts offers over a minute: what it asks for beyond that is not its own word. */
 const LONGEST_WAIT_MS = 60_000;
@@ -33,11 +37,11 @@ export const RESTING = { name: "resting" };
  * is back by itself), `failed` (the attempt; `deaf` if nobody answered, `after_ms`
  * if the device said when to come again), `refused` (and will be again), `answered`
  * and `unanswered` (a question whether the device is there), `hurry` (something
- * says that now is a good moment) and `tick`.
+ * says that now is a good moment) and `tick`. `waits_ms`: before each further attempt.
  */
-export function climb(state, event, now) {
+export function climb(state, event, now, waits_ms = WAITS_MS) {
     const todo = MOVES[state.name][event.type];
-    return todo ? todo(state, now, event) : { state };
+    return todo ? todo(state, now, { ...event, waits_ms }) : { state };
 }
 
 const attempt = (step, now, hoped = false) => ({
@@ -48,10 +52,10 @@ const attempt = (step, now, hoped = false) => ({
 const refused = () => ({ state: { name: "over", final: true }, todo: "stop" });
 
 /** The attempt after `step`, if there is one; `after_ms`: the device wants no question earlier. */
-function retreat({ step, hoped: before = false }, now, unheard, todo, after_ms = 0) {
+function retreat({ step, hoped: before = false }, now, { waits_ms, deaf: unheard = false, after_ms = 0 }, todo) {
     const [deaf, hoped] = [unheard && !before, before || unheard];
-    const wait_ms = Math.max(WAITS_MS[step], Math.min(after_ms, LONGEST_WAIT_MS));
-    if (step >= WAITS_MS.length) return { state: { name: "over", final: false, deaf, hoped }, todo: "stop" };
+    const wait_ms = Math.max(waits_ms[step], Math.min(after_ms, LONGEST_WAIT_MS));
+    if (step >= waits_ms.length) return { state: { name: "over", final: false, deaf, hoped }, todo: "stop" };
     return { state: { name: "waiting", step: step + 1, until: now + wait_ms, wait_ms, deaf, hoped }, todo };
 }
 
@@ -70,9 +74,9 @@ const MOVES = {
         arrived: ({ step }, now) => ({ state: trial(step, now) }),
         // The first attempt is a precaution: if it was not needed, nothing has happened.
         revived: ({ step }, now) => ({ state: step === 0 ? RESTING : trial(step, now), todo: "drop" }),
-        failed: (state, now, { deaf, after_ms }) => retreat(state, now, Boolean(deaf), "drop", after_ms),
+        failed: (state, now, event) => retreat(state, now, event, "drop"),
         refused,
-        tick: (state, now) => (now < state.until ? { state } : retreat(state, now, false, "drop")),
+        tick: (state, now, event) => (now < state.until ? { state } : retreat(state, now, event, "drop")),
     },
     waiting: {
         answered: (state, now) => (state.deaf ? attempt(state.step, now, state.hoped) : { state }),
@@ -83,7 +87,7 @@ const MOVES = {
         tick: (state, now) => (now < state.until ? { state } : attempt(state.step, now, state.hoped)),
     },
     trial: {
-        lost: (state, now) => retreat(state, now, false),
+        lost: (state, now, event) => retreat(state, now, event),
         refused,
         tick: (state, now) => ({ state: now < state.until ? state : RESTING }),
     },

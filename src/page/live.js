@@ -139,8 +139,8 @@ function show() {
 }
 
 function showLine() {
-    const { ladder, reason, connection } = viewing;
-    const text = line.text({ ladder, reason, again: Boolean(connection) }, performance.now());
+    const { ladder, most, reason, connection } = viewing;
+    const text = line.text({ ladder, most, reason, again: Boolean(connection) }, performance.now());
     if (at("line").textContent !== text) at("line").textContent = text;
 }
 
@@ -196,6 +196,7 @@ async function askStatus() {
         const was = camera?.state;
         camera = answer.cameras?.[0];
         viewing.camera(camera?.state);
+        viewing.waits_s = answer.reconnect_waits_s;
         // What was refused because the camera was stopped is not refused any more.
         if (was === "stopped" && camera?.state !== "stopped") viewing.hurry();
         status.camera = camera;

@@ -3,7 +3,7 @@
 
 import { answers, Refused, request } from "./api.js";
 import { Connection, Ending } from "./connection.js";
-import { climb, RESTING } from "./ladder.js";
+import { climb, RESTING, WAITS_MS } from "./ladder.js";
 import { between } from "./link.js";
 import { Pulse } from "./pulse.js";
 import { Repair } from "./repair.js";
@@ -37,6 +37,9 @@ export class Viewing {
     pair;
     #on;
     #ladder = RESTING;
+    /** The ladder's waits, and those that the device said last. */
+    #waits_ms = WAITS_MS;
+    #told_ms = WAITS_MS;
     #session;
     #iceServers;
     /** `{ connection, pulse, repair, fault, figures }`; a connection that has ended keeps its picture until the next. */
@@ -71,6 +74,16 @@ export class Viewing {
     /** resting, attempt, waiting, trial or over (see ladder.js); `step` counts the attempts after the first. */
     get ladder() {
         return this.#ladder;
+    }
+
+    /** How many attempts may follow the first. */
+    get most() {
+        return this.#waits_ms.length;
+    }
+
+    /** The device's word for the waits before them; a device that is silent is taken at its last. */
+    set waits_s(list) {
+        if (list?.length > 0) this.#told_ms = list.map((wait_s) => wait_s * 1000);
     }
 
     get connection() {
@@ -128,7 +141,9 @@ export class Viewing {
     }
 
     #step(event) {
-        const { state, todo } = climb(this.#ladder, event, performance.now());
+        // Attempts that have begun to be counted are counted to the end.
+        if (!(this.#ladder.step > 0)) this.#waits_ms = this.#told_ms;
+        const { state, todo } = climb(this.#ladder, event, performance.now(), this.#waits_ms);
         const changed = state !== this.#ladder;
         this.#ladder = state;
         if (todo === "drop") this.#drop();

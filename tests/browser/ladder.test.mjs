@@ -1,6 +1,7 @@
 // When the page connects again, and when it leaves it to a person.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { pageModule, randomNumbers } from "./modules.mjs";
@@ -40,11 +41,11 @@ test("every event does in every state what the table says", () => {
 });
 
 /** Plays events until nothing is to be waited for; returns the times of all attempts. */
-function play(outcome, limit_ms = 200_000) {
+function play(outcome, { waits_ms = WAITS_MS, limit_ms = 200_000 } = {}) {
     let state = RESTING;
     const attempts = [];
     const feed = (event, now) => {
-        const result = climb(state, event, now);
+        const result = climb(state, event, now, waits_ms);
         state = result.state;
         if (result.todo !== "attempt") return;
         attempts.push(now);
@@ -60,6 +61,21 @@ test("attempts that fail at once are made after 1, 2, 4, 8 and 10 s, and then a 
     const { attempts, state } = play(() => ({ type: "failed" }));
     assert.deepEqual(attempts, [0, 1000, 3000, 7000, 15_000, 25_000]);
     assert.equal(state.name, "over");
+});
+
+test("other waits are kept, and there are as many attempts", () => {
+    for (const waits_ms of [[500], [3000, 500], Array(10).fill(60_000)]) {
+        const { attempts, state } = play(() => ({ type: "failed" }), { waits_ms, limit_ms: 700_000 });
+        let at = 0;
+        assert.deepEqual(attempts, [0, ...waits_ms.map((wait) => (at += wait))]);
+        assert.equal(state.name, "over");
+    }
+});
+
+test("a page that was not told its waits has those of a device that was not told either", () => {
+    const example = readFileSync(new URL("../../systemd/signpost.toml", import.meta.url), "utf8");
+    const [, list] = /^#reconnect_waits_s = (.*)$/m.exec(example);
+    assert.deepEqual(JSON.parse(list).map((seconds) => seconds * 1000), WAITS_MS);
 });
 
 test("who is told when to come again does not come earlier, nor waits for ever", () => {

@@ -9,8 +9,8 @@ const { Line } = await pageModule("line.js");
 const { words } = await pageModule("words.js");
 
 const RESTING = { ladder: { name: "resting" }, again: true };
-const WAITING = { ladder: { name: "waiting", step: 2, wait_ms: 2000 }, reason: { kind: "unreachable" }, again: true };
-const FIRST = { ladder: { name: "attempt", step: 0 }, again: true };
+const WAITING = { ladder: { name: "waiting", step: 2, wait_ms: 2000 }, most: 5, reason: { kind: "unreachable" }, again: true };
+const FIRST = { ladder: { name: "attempt", step: 0 }, most: 5, again: true };
 
 test("a line with nothing to say is empty", () => {
     assert.equal(new Line().text(RESTING, 0), "");
@@ -27,6 +27,11 @@ test("a waiting line says why and for what", () => {
     assert.equal(text({}), "The device does not answer. Attempt 2 of 5 follows in a moment.");
     assert.equal(text({ deaf: true }), "The device does not answer. Attempt 2 of 5 follows as soon as the device answers.");
     assert.equal(text({ wait_ms: 42_000 }), "The device does not answer. Attempt 2 of 5 follows in 42 s.");
+});
+
+test("an attempt is counted among as many as there may be", () => {
+    assert.match(new Line().text({ ...WAITING, most: 3 }, 0), /Attempt 2 of 3 follows/);
+    assert.equal(new Line().text({ ladder: { name: "attempt", step: 1 }, most: 3, again: true }, 0), "Attempt 1 of 3 …");
 });
 
 test("every reason has words", () => {

@@ -271,6 +271,19 @@ test("a device that stays away for long is connected to when it answers again", 
     await viewer.close();
 });
 
+test("a device with waits of its own is tried after these, and as often", async () => {
+    const env = { SIGNPOST_SESSIONS__RECONNECT_WAITS_S: "0.5, 3" };
+    const other = await Signpost.start([...ARGS, "127.0.0.1:0"], { env });
+    const viewer = await Viewer.open(browser, other.url);
+    await rests(viewer);
+    await other.stop();
+    await viewer.page.getByText(/Attempt 2 of 2/).first().waitFor();
+    await viewer.until("stats.phase === 'ended'", 30);
+    // The one that had made the connection, one at once, and two after a wait.
+    assert.equal((await viewer.stats()).attempts, 4);
+    await viewer.close();
+});
+
 test("the button connects again", async () => {
     const viewer = await open();
     await withoutQuestions(viewer);

@@ -170,14 +170,37 @@ test("a device that says when to come again is left alone until then", async () 
 });
 
 /** The device is away until nothing is tried any more. */
-async function away() {
+async function away(attempts = 6) {
     world.answers = false;
     for (let tries = 0; tries < 200 && viewing.ladder.name !== "over"; tries += 1) {
         if (viewing.ladder.name === "attempt") newest().on.ended(new Ending("unreachable"));
         await pass(250);
     }
-    assert.deepEqual([viewing.ladder.name, viewing.counts.attempts], ["over", 6]);
+    assert.deepEqual([viewing.ladder.name, viewing.counts.attempts], ["over", attempts]);
 }
+
+test("the device's own waits count for the page's attempts, also while it is away", async () => {
+    viewing.waits_s = [0.5, 1];
+    await showing(6000);
+    viewing.waits_s = undefined;
+    viewing.waits_s = [];
+    newest().on.ended(new Ending("lost"));
+    assert.equal(viewing.most, 2);
+    await away(4);
+});
+
+test("attempts that are being counted stay as many as they were", async () => {
+    world.answers = false;
+    newest().on.ended(new Ending("unreachable"));
+    assert.deepEqual([viewing.ladder.step, viewing.most], [1, 5]);
+    viewing.waits_s = [1];
+    await pass(250);
+    assert.equal(viewing.most, 5);
+    await away();
+    viewing.hurry();
+    assert.equal(viewing.most, 1);
+    await away(8);
+});
 
 test("after a long outage the device is asked every 3 s, and its first answer connects", async () => {
     await away();

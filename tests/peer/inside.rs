@@ -80,6 +80,7 @@ fn start_with(negotiation_timeout: Duration, ice: config::Ice) -> Inside {
         negotiation_timeout,
         buffer_limit_bytes: 1 << 22,
         offers_per_minute: 120,
+        reconnect_waits: Vec::new(),
     };
     let encoder = config::Encoder {
         prefer: None,
