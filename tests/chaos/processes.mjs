@@ -37,6 +37,11 @@ export class Visitor {
         return this.#process.pid;
     }
 
+    /** Who was ended by a signal has no exit code. */
+    get #gone() {
+        return this.#process.exitCode !== null || this.#process.signalCode !== null;
+    }
+
     signal(name) {
         this.#process.kill(name);
     }
@@ -57,7 +62,7 @@ export class Visitor {
             const look = () => {
                 const found = this.lines.find(matches);
                 if (found) done(resolve, found);
-                else if (this.#process.exitCode !== null) done(reject, new Error(`${what}: the visitor ended: ${this.said}`));
+                else if (this.#gone) done(reject, new Error(`${what}: the visitor ended: ${this.said}`));
             };
             const limit = setTimeout(() => done(reject, new Error(`${what}: not within ${limit_s} s: ${this.said}`)), limit_s * 1000);
             this.#waiting.add(look);
