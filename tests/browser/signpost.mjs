@@ -68,6 +68,7 @@ export class Signpost {
         clearTimeout(limit);
         const [, url] = /^listening (http:\/\/\S+\/)$/.exec(line) ?? [];
         if (url) return url;
+        this.#process.kill("SIGKILL");
         throw new Error(`signpost run: ${line}\n${this.log.join("\n")}`);
     }
 }

@@ -16,7 +16,9 @@ export function launch(executablePath = chromiumPath) {
 
 /** The same, with `kill()`: all its processes end at once, without a word to anybody. */
 export async function launchToKill(executablePath = chromiumPath) {
-    const server = await chromium.launchServer({ executablePath });
+    // Left to Playwright, a signal ends the whole program before others have cleaned up.
+    const signals = { handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false };
+    const server = await chromium.launchServer({ executablePath, ...signals });
     const browser = await chromium.connect(server.wsEndpoint());
     return { browser, kill: () => server.kill() };
 }

@@ -30,14 +30,21 @@ if (unknown.length > 0) {
 /** In the short form, whose bounds are coarse; a figure is measured alone. */
 const AT_ONCE = 3;
 
+const waiting = positionals.length > 0 ? [...positionals] : values.short ? LONGEST_FIRST : SCENARIOS;
+
 /** Ends what an interrupted program started: each scenario's own end does it. */
 const stages = new Set();
 for (const signal of ["SIGINT", "SIGTERM"]) {
     process.once(signal, async () => {
+        waiting.length = 0;
         await Promise.all([...stages].map((stage) => stage.end()));
         process.exit(1);
     });
 }
+
+// A scenario that failed leaves promises behind, which fail when its programs end. Its
+// row has told why; ending here would leave the programs of the others.
+process.on("unhandledRejection", () => {});
 
 const options = { short: values.short, seed: Number(values.seed), minutes: Number(values.minutes) };
 
@@ -70,7 +77,6 @@ async function play(name) {
     return stage.rows.filter(({ met }) => !met).length;
 }
 
-const waiting = positionals.length > 0 ? [...positionals] : values.short ? LONGEST_FIRST : SCENARIOS;
 let missed = 0;
 const player = async () => {
     for (let name = waiting.shift(); name; name = waiting.shift()) missed += await play(name);

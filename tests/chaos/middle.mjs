@@ -41,6 +41,7 @@ const timer = setInterval(() => {
 async function probe(stage, visitor, count, bytes, every_ms) {
     const [program, ...rest] = [...stage.middle.on(visitor), process.execPath, "-e", PROBE, `${count}`, `${bytes}`, `${every_ms}`];
     const child = spawn(program, rest, { stdio: ["ignore", "pipe", "inherit"] });
+    stage.finally(() => child.kill());
     let said = "";
     child.stdout.on("data", (data) => (said += data));
     await once(child, "close");

@@ -94,6 +94,8 @@ export class Middle {
         const visitors = names.flatMap((name, i) => ["--visitor", `${name}:${this.#holders[i + 1].pid}:192.0.2.${i + 2}`]);
         const words = [...this.onDevice, built("signpost-relay"), "--seed", `${seed}`, "--device", `${this.#holders[0].pid}`, ...visitors];
         this.#relay = spawn(words[0], words.slice(1), { stdio: ["pipe", "pipe", "pipe"] });
+        // Who tells it something when it has ended hears so from its answers.
+        this.#relay.stdin.on("error", () => {});
         let said = "";
         this.#relay.stderr.on("data", (data) => (said += data));
         const ended = once(this.#relay, "exit").then(() => {

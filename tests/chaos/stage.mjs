@@ -20,6 +20,8 @@ const PASSWORD = "quiet-river-7431";
 export class Stage {
     rows = [];
     #ends = [];
+    #ending;
+    #asked = new Set();
     #env = {};
     #token = {};
 
@@ -43,31 +45,54 @@ export class Stage {
         this.rows.push({ figure, goal, measured: `${measured}`, met: Boolean(met) });
     }
 
-    /** `work` is done when the scenario ends; the last one first. */
+    /** `work` is done when the scenario ends; the last one first, and at once if it has ended. */
     finally(work) {
-        this.#ends.push(work);
+        if (this.#ending) this.#do(work);
+        else this.#ends.push(work);
     }
 
-    async end() {
-        for (const work of this.#ends.reverse()) {
-            try {
-                await work();
-            } catch (error) {
-                this.row("cleaning up", "done", error.message, false);
-            }
+    /** Ends everything; from then on nothing can be started. Who asks again waits for the same end. */
+    end() {
+        this.#ending ??= this.#endAll();
+        return this.#ending;
+    }
+
+    async #endAll() {
+        for (const child of this.#asked) child.kill("SIGKILL");
+        for (const work of this.#ends.splice(0).reverse()) await this.#do(work);
+    }
+
+    async #do(work) {
+        try {
+            await work();
+        } catch (error) {
+            this.row("cleaning up", "done", error.message, false);
         }
+    }
+
+    /** A scenario that is over its limit does not know that it has ended. */
+    #goesOn() {
+        if (this.#ending) throw new Error("the scenario has ended");
+    }
+
+    /** What takes a while to start is ended too if the scenario's end comes meanwhile. */
+    #starting(started, end) {
+        // Its start has a limit of its own.
+        this.finally(() => started.then(end, () => {}));
+        return started;
     }
 
     /** Namespaces for the device and these visitors; what starts later starts in them. */
     async network(...names) {
-        const middle = await Middle.make(names, { seed: this.seed });
-        this.finally(() => middle.remove());
+        this.#goesOn();
+        const middle = await this.#starting(Middle.make(names, { seed: this.seed }), (made) => made.remove());
         this.middle = middle;
         return middle;
     }
 
     /** The release binary: on loopback, or in the device's namespace with a login. */
     async signpost({ env = {}, source = "test", recognition = false, onLine } = {}) {
+        this.#goesOn();
         const folder = mkdtempSync(join(tmpdir(), "signpost-chaos-state-"));
         this.finally(() => rmSync(folder, { recursive: true, force: true }));
         this.#env = { STATE_DIRECTORY: folder, ...env };
@@ -77,9 +102,8 @@ export class Stage {
         if (this.middle) {
             execFileSync(binary, ["password"], { input: `${PASSWORD}\n`, env: { ...process.env, ...this.#env }, stdio: ["pipe", "ignore", "inherit"] });
         } else words.push("--open");
-        const device = await Signpost.start(words, { env: this.#env, within: this.middle?.onDevice ?? [], onLine });
-        this.finally(() => device.stop());
-        this.device = device;
+        const started = Signpost.start(words, { env: this.#env, within: this.middle?.onDevice ?? [], onLine });
+        this.device = await this.#starting(started, (device) => device.stop());
         if (this.middle) {
             const { token } = JSON.parse(await this.#ask("login", this.device.url, PASSWORD));
             this.#token = { SIGNPOST_TOKEN: token };
@@ -94,6 +118,7 @@ export class Stage {
 
     /** A signpost-visitor at one of the network's places, or on loopback; killed at the end. */
     visitor(words, name) {
+        this.#goesOn();
         const within = name ? this.middle.on(name) : this.middle?.onDevice;
         const visitor = new Visitor(words, { within, env: this.#token });
         this.finally(() => visitor.kill());
@@ -102,8 +127,9 @@ export class Stage {
 
     /** A person with a browser, whose picture flows. */
     async browser(name) {
-        const { browser, kill } = await launchToKill(name ? this.middle.program(name, chromiumPath) : chromiumPath);
-        this.finally(kill);
+        this.#goesOn();
+        const launched = launchToKill(name ? this.middle.program(name, chromiumPath) : chromiumPath);
+        const { browser, kill } = await this.#starting(launched, (it) => it.kill());
         const viewer = await Viewer.open(browser, "about:blank");
         viewer.kill = kill;
         viewer.page.setDefaultTimeout(PAGE_MS);
@@ -119,9 +145,15 @@ export class Stage {
     }
 
     async #ask(...words) {
+        this.#goesOn();
         const [program, ...rest] = [...(this.middle?.onDevice ?? []), built("signpost-visitor"), ...words];
         const env = { ...process.env, ...this.#token };
-        const { stdout } = await promisify(execFile)(program, rest, { env, timeout: 60_000, maxBuffer: 1 << 22 });
-        return stdout;
+        const asked = promisify(execFile)(program, rest, { env, timeout: 60_000, maxBuffer: 1 << 22 });
+        this.#asked.add(asked.child);
+        try {
+            return (await asked).stdout;
+        } finally {
+            this.#asked.delete(asked.child);
+        }
     }
 }
