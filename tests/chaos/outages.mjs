@@ -8,6 +8,10 @@ const LADDER_S = 10;
 
 /** A picture stream has more than one picture; a busy machine shows few. */
 const MORE = 5;
+/** The end of the transcript that the device sends. */
+const DEVICE_CHARACTERS = 64;
+/** The clip spells on within seconds; a busy machine reads it slowly. */
+const LETTER_S = 60;
 /** In the short form: who does not come back by himself does not in half a minute. */
 const COARSE_S = 30;
 
@@ -62,7 +66,7 @@ async function long(stage, middle, viewer) {
         took.push(await outage(middle, viewer, 10 + (run * 2) / runs));
         const after = await viewer.stats();
         sessions += after.session === before.session ? 1 : 0;
-        transcripts += follows(before.transcript, after.transcript) ? 1 : 0;
+        transcripts += (await goesOn(viewer, before.transcript)) ? 1 : 0;
         if (took.at(-1) === Number.POSITIVE_INFINITY) {
             // The next run needs a picture to lose: this one is missed already.
             await viewer.page.reload();
@@ -77,10 +81,18 @@ async function long(stage, middle, viewer) {
     stage.row("10 s outage: same transcript", `${runs} of ${runs}`, transcripts, transcripts === runs);
 }
 
-/** Whether `after` goes on where `before` was, in the last 64 characters that are shown. */
-function follows(before, after) {
-    const kept = before.slice(-8);
-    return kept.length > 0 && (after.includes(kept) || before.includes(after.slice(0, 8)));
+/**
+ * Whether what is shown begins with what was shown before, and is longer, and the device
+ * says the same: its own last characters, 64 if there are so many, are the end of it. A
+ * device that had begun anew would say less.
+ */
+async function goesOn({ page }, before) {
+    const read = () => page.evaluate(() => [window.signpost.stats.transcript, window.told]);
+    const holds = async () => {
+        const [shown, told] = await read();
+        return shown.length > before.length && shown.startsWith(before) && told === shown.slice(-DEVICE_CHARACTERS);
+    };
+    return (await within(LETTER_S, holds)) < Number.POSITIVE_INFINITY;
 }
 
 async function moved(stage, middle, viewer) {

@@ -1,6 +1,9 @@
 // Pictures that a browser presents, and when.
 
-/** Runs in the page before its own scripts: keeps when each picture was presented, in ms since 1970. */
+/**
+ * Runs in the page before its own scripts: keeps when each picture was presented, in ms
+ * since 1970, and the transcript of the device's newest prediction.
+ */
 function keep() {
     window.presented = [];
     window.peers = [];
@@ -9,6 +12,18 @@ function keep() {
         constructor(...words) {
             super(...words);
             window.peers.push(this);
+        }
+        createDataChannel(label, ...words) {
+            const channel = super.createDataChannel(label, ...words);
+            if (label === "predictions") {
+                let newest = -1;
+                channel.addEventListener("message", ({ data }) => {
+                    const { seq, transcript } = JSON.parse(data);
+                    // They are unordered.
+                    if (seq > newest) [newest, window.told] = [seq, transcript];
+                });
+            }
+            return channel;
         }
     };
     // The page asks for every frame of each of its videos; one that is not in the
