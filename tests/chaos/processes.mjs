@@ -91,6 +91,16 @@ export class Visitor {
             seconds,
         };
     }
+
+    /** kbit/s of every stretch of `seconds` between two moments; one begins with each second. */
+    stretches(from, to, seconds, viewer = 0) {
+        const lines = this.lines.filter((line) => line.pictures !== undefined && line.viewer === viewer && line.at > from && line.at <= to);
+        return lines.slice(seconds).map((last, i) => {
+            // What a line counts came after the line before it.
+            const bytes = lines.slice(i + 1, i + 1 + seconds).reduce((sum, line) => sum + line.bytes, 0);
+            return (8 * bytes) / (last.t - lines[i].t) / 1000;
+        });
+    }
 }
 
 /** Limit of a scenario's short form. It ends what hangs, also on a machine that is busy. */
