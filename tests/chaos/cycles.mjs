@@ -6,6 +6,9 @@ const GOAL_KB = 4;
 /** Windows of the second half: the least memory of each is what its allocator could not give back. */
 const WINDOWS = 5;
 
+/** What the product gives its allocators (src/cli/allocator.rs), for a peer that is compared with it. */
+const ALLOCATORS = { G_SLICE: "always-malloc", MALLOC_ARENA_MAX: "2", MALLOC_TRIM_THRESHOLD_: "131072" };
+
 /** Threads that wait for work end after 10 s without any. */
 const IDLE_S = 12;
 
@@ -28,8 +31,8 @@ function growth(samples, visits) {
 }
 
 /** Runs a visitor's cycles and samples `pid` (undefined: the visitor's own) after each ten visits. */
-async function sample(stage, words, pid) {
-    const visitor = stage.visitor(words);
+async function sample(stage, words, { pid, env } = {}) {
+    const visitor = stage.visitor(words, undefined, env);
     const samples = [];
     let seen = 0;
     const ended = visitor.ended.then((code) => ({ code }));
@@ -53,14 +56,14 @@ export async function run(stage) {
     // All visits come from one address, faster than its share of offers.
     const { url, pid } = await stage.signpost({ env: { SIGNPOST_SESSIONS__OFFERS_PER_MINUTE: "60000" } });
     // What the first visitors load stays, and is no leak.
-    await sample(stage, ["cycles", url, "--count", `${stage.choose(30, 5)}`, "--seed", "0"], pid);
+    await sample(stage, ["cycles", url, "--count", `${stage.choose(30, 5)}`, "--seed", "0"], { pid });
     const empty = () => stage.status().then(({ sessions }) => sessions.connections === 0);
     await within(60, empty);
     await sleep(IDLE_S);
     const before = figures(pid);
     const kindsBefore = kinds(pid);
 
-    const { samples, code, said } = await sample(stage, ["cycles", url, "--count", `${visits}`, "--seed", `${stage.seed}`], pid);
+    const { samples, code, said } = await sample(stage, ["cycles", url, "--count", `${visits}`, "--seed", `${stage.seed}`], { pid });
     const { broken_off } = samples.at(-1) ?? { broken_off: 0 };
     stage.row(`${visits} visits, seed ${stage.seed}, broken off`, "about 30 %", code === 0 ? broken_off : said, code === 0 && broken_off > visits * 0.15);
     const gone = await within(60, empty);
@@ -83,7 +86,7 @@ export async function run(stage) {
     else stage.row("memory a visit over the second half", `<= ${GOAL_KB} kB`, whole, each <= GOAL_KB);
 
     const pairs = stage.choose(1000, 20);
-    const bare = await sample(stage, ["bare", "--count", `${pairs}`]);
+    const bare = await sample(stage, ["bare", "--count", `${pairs}`], { env: ALLOCATORS });
     const bareEach = stage.short ? "too few to tell" : `${growth(bare.samples, pairs).toFixed(1)} kB`;
     stage.row("(two bare webrtcbins, memory a connection)", "-", bare.code === 0 ? bareEach : bare.said, bare.code === 0);
 }

@@ -117,10 +117,10 @@ export class Stage {
     }
 
     /** A signpost-visitor at one of the network's places, or on loopback; killed at the end. */
-    visitor(words, name) {
+    visitor(words, name, env = {}) {
         this.#goesOn();
         const within = name ? this.middle.on(name) : this.middle?.onDevice;
-        const visitor = new Visitor(words, { within, env: this.#token });
+        const visitor = new Visitor(words, { within, env: { ...this.#token, ...env } });
         this.finally(() => visitor.kill());
         return visitor;
     }
