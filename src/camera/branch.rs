@@ -4,7 +4,10 @@
 //! built, started and linked behind its valve; one that is shut is taken away with all
 //! it holds. So an encoder that nobody needs costs neither memory nor a thread, each
 //! begins with a key unit, and another size is another branch: no encoder has to follow
-//! a change of caps, which hardware ones do not like.
+//! a change of caps, which hardware ones do not like. What fails in a branch stays there.
+
+use std::iter;
+use std::sync::Once;
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
@@ -14,6 +17,9 @@ use super::Form;
 use super::encoder::{self, Encoder};
 use super::picture::Picture;
 use super::template::fill;
+
+/// What stands before the form in the name of a branch's bin.
+const NAME: &str = "branch-";
 
 /// What a branch encodes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,7 +40,9 @@ pub(super) struct Branch {
 
 impl Branch {
     /// Builds the branch of `form` and lets pictures in, on a thread that may block.
-    /// `hand_over` connects its sink before the first.
+    /// `hand_over` connects its sink before the first. `refused` is told once, on a
+    /// streaming thread, if the branch takes no more; what an element says of it comes
+    /// on the bus, before.
     ///
     /// # Errors
     /// What GStreamer says of the element or link that is wrong.
@@ -44,9 +52,11 @@ impl Branch {
         spec: Spec,
         encoder: &Encoder,
         hand_over: impl FnOnce(&gst::Element),
+        refused: impl Fn(gst::glib::Error) + Send + Sync + 'static,
     ) -> Result<Self, gst::glib::Error> {
-        let bin = gst::parse::bin_from_description(&description(form, spec, encoder), true)?;
-        let bin = bin.downcast::<gst::Bin>().expect("bin_from_description gives a bin");
+        let (text, name) = (description(form, spec, encoder), format!("{NAME}{form}"));
+        let bin = gst::parse::bin_from_description_with_name(&text, false, &name)?;
+        bin.add_pad(&entrance(&bin, refused)).expect("a new bin has no pad yet");
         let gate = pipeline.by_name(form.as_str()).expect("camera.launch has a gate for each form");
         hand_over(&bin.by_name("encoded").expect("branch.launch ends in its sink"));
         let failed = |what| gst::glib::Error::new(gst::CoreError::StateChange, what);
@@ -62,12 +72,22 @@ impl Branch {
         Ok(branch)
     }
 
+    /// The form whose branch `object` is a part of, if it is one.
+    pub(super) fn of(object: &gst::Object) -> Option<Form> {
+        let mut parents = iter::successors(Some(object.clone()), GstObjectExt::parent);
+        parents.find_map(|object| {
+            let name = object.name();
+            let form = name.strip_prefix(NAME)?;
+            Form::ALL.into_iter().find(|known| known.as_str() == form)
+        })
+    }
+
     /// Takes the branch away. Waits for the picture that it encodes.
     pub(super) fn shut(self, pipeline: &gst::Pipeline) {
         self.gate.set_property("drop", true);
         if let Some(pad) = self.gate.static_pad("sink") {
-            // A picture that is on its way through would meet elements that are stopped,
-            // and the refusal stop the camera. It is through when this lock is free.
+            // A picture that is on its way through would meet elements that are taken
+            // away. It is through when this lock is free.
             drop(pad.stream_lock());
         }
         self.gate.unlink(&self.bin);
@@ -96,6 +116,30 @@ impl Branch {
         // Refused before the encoder runs; its first picture is a key unit anyway.
         let _ = pad.push_event(event);
     }
+}
+
+/// Where pictures enter a branch, and no refusal leaves it. A tee returns the first error
+/// of its outlets, whatever the others say, and the source then stops for all (1.22).
+fn entrance(
+    bin: &gst::Bin,
+    refused: impl Fn(gst::glib::Error) + Send + Sync + 'static,
+) -> gst::GhostPad {
+    let queue = bin.find_unlinked_pad(gst::PadDirection::Sink);
+    let queue = queue.expect("branch.launch begins with its queue");
+    let once = Once::new();
+    let enter = move |pad: &gst::GhostPad, bin: Option<&gst::Object>, picture: gst::Buffer| {
+        match gst::ProxyPad::chain_default(pad, bin, picture) {
+            // A branch that is being shut.
+            Ok(_) | Err(gst::FlowError::Flushing) => {}
+            Err(error) => once.call_once(|| {
+                let words = format!("it takes no more pictures ({error:?})");
+                refused(gst::glib::Error::new(gst::StreamError::Failed, &words));
+            }),
+        }
+        Ok(gst::FlowSuccess::Ok)
+    };
+    let pad = gst::GhostPad::builder_with_target(&queue).expect("nothing else is linked to it");
+    pad.name("sink").chain_function(enter).build()
 }
 
 fn description(form: Form, spec: Spec, encoder: &Encoder) -> String {

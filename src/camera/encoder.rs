@@ -5,7 +5,7 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 
 use super::template::fill;
-use super::{Codec, Error};
+use super::{Codec, Error, Form};
 
 /// How long one encoder may take to encode three small pictures.
 const PROBE_DEADLINE: gst::ClockTime = gst::ClockTime::from_seconds(3);
@@ -37,7 +37,7 @@ pub struct Encoder {
     pub element: &'static str,
     /// Why this one and no other, in a sentence.
     pub reason: String,
-    description: &'static str,
+    pub(super) description: &'static str,
 }
 
 impl Encoder {
@@ -62,6 +62,14 @@ impl Encoder {
         let tried =
             refused.iter().map(|(element, why, origin)| format!("{element} ({origin}): {why}"));
         Err(Error::NoEncoder(tried.collect::<Vec<_>>().join("; ")))
+    }
+
+    /// The element that encodes `form`.
+    pub(super) fn element(&self, form: Form) -> &'static str {
+        match form.codec() {
+            Codec::H264 => self.element,
+            Codec::Vp8 => "vp8enc",
+        }
     }
 
     /// From raw pictures to what viewers get.

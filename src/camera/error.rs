@@ -38,6 +38,14 @@ pub enum Error {
         /// What to do about it, or nothing.
         hint: &'static str,
     },
+    /// The whole picture cannot be encoded, or no longer.
+    #[error("{words}: {problem}; encoder.prefer names another to try first")]
+    Encoder {
+        /// The source.
+        words: String,
+        /// Which encoder, and what was said of it.
+        problem: String,
+    },
     /// No answer from the device or the network.
     #[error("{words}: no picture within {seconds} s{hint}")]
     Silent {
@@ -70,6 +78,10 @@ impl Error {
         Self::Stopped { words: chosen.words.clone(), problem, hint }
     }
 
+    pub(super) fn encoder(chosen: &Chosen, element: &str, error: &gst::glib::Error) -> Self {
+        Self::Encoder { words: chosen.words.clone(), problem: gave_up(element, error) }
+    }
+
     pub(super) fn ended(chosen: &Chosen) -> Self {
         let problem = "it sends no more pictures".to_owned();
         Self::Stopped { words: chosen.words.clone(), problem, hint: SWITCHED_ON }
@@ -88,6 +100,11 @@ impl Error {
         };
         Self::Silent { words: chosen.words.clone(), seconds, hint }
     }
+}
+
+/// Why a form is not encoded.
+pub(super) fn gave_up(element: &str, error: &gst::glib::Error) -> String {
+    format!("the encoder {element} gave up: {}", error.message().trim_end_matches('.'))
 }
 
 const SWITCHED_ON: &str = "; is it switched on and connected?";

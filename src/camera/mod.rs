@@ -1,5 +1,6 @@
 //! Where pictures come from: one pipeline that captures, and encodes each form once.
 
+mod absences;
 mod barcode;
 mod branch;
 mod encoder;
@@ -40,6 +41,7 @@ pub use stills::{Gallery, SMALL_BYTES, SMALL_WIDTH, Still, Stills};
 
 use crate::clock::Clock;
 use crate::config;
+use absences::Absences;
 use branch::Spec;
 use owner::Owner;
 use pipeline::Outlets;
@@ -177,8 +179,17 @@ impl Camera {
         };
         let outlets =
             Outlets { renditions, newest: captured, frames, pictures: Arc::default(), shutter };
-        let owner =
-            Owner { settings, clock, outlets, demand, status, requests, encodings: told, stop };
+        let owner = Owner {
+            settings,
+            clock,
+            outlets,
+            demand,
+            status,
+            requests,
+            encodings: told,
+            absences: Absences::new(absences::WAIT),
+            stop,
+        };
         Started { camera, frames: waiting, owner: tokio::spawn(owner.run()) }
     }
 

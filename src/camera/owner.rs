@@ -5,13 +5,16 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use gstreamer::glib;
 use gstreamer_video::VideoInfo;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
+use super::absences::Absences;
 use super::branch::Spec;
 use super::encoder::{Encoder, vp8_missing};
+use super::error::gave_up;
 use super::key_units::Wishes;
 use super::picture::{Limit, Picture};
 use super::pipeline::{Event, Outlets, Pipeline};
@@ -59,6 +62,7 @@ pub(super) struct Owner {
     pub(super) status: watch::Sender<Status>,
     pub(super) requests: watch::Receiver<Requests>,
     pub(super) encodings: watch::Sender<PerForm<Option<Encoding>>>,
+    pub(super) absences: Absences,
     pub(super) stop: watch::Receiver<()>,
 }
 
@@ -133,7 +137,7 @@ impl Owner {
         let mut video = None;
         let mut wishes = Wishes::new(*self.demand.key_units.borrow_and_update());
         loop {
-            let due = wishes.due();
+            let due = wishes.due().into_iter().chain(self.absences.due()).min();
             tokio::select! {
                 _ = self.stop.changed() => return Ok(()),
                 Some(event) = events.recv() => {
@@ -159,6 +163,7 @@ impl Owner {
                     }
                 }
             }
+            self.try_again();
             if let Some(video) = &video {
                 let branches = self.branches(video);
                 pipeline.encode(branches);
@@ -176,7 +181,8 @@ impl Owner {
             let limit = if form == Form::Low { LOW.and(requests.most) } else { requests.most };
             let picture = Picture::within(limit, video);
             let bitrate_kbps = requests.bitrate_kbps(form);
-            (viewers[form] > 0).then_some(Spec { picture, bitrate_kbps })
+            let encoded = viewers[form] > 0 && self.outlets.renditions.has(form).is_ok();
+            encoded.then_some(Spec { picture, bitrate_kbps })
         })
     }
 
@@ -186,15 +192,49 @@ impl Owner {
         self.encodings.send_if_modified(|published| std::mem::replace(published, told) != told);
     }
 
-    fn on(&self, event: Event, pipeline: &Pipeline, chosen: &Chosen) -> Result<(), Error> {
+    fn on(&mut self, event: Event, pipeline: &Pipeline, chosen: &Chosen) -> Result<(), Error> {
         match (event, chosen.pace) {
             (Event::Picture(video), _) => self.publish(&video, chosen),
             (Event::Ended, Pace::Clip) => pipeline.rewind(),
             (Event::Ended, Pace::Device) => return Err(Error::ended(chosen)),
             (Event::NotRewound(problem), _) => return Err(Error::not_rewound(chosen, &problem)),
             (Event::Failed(error), _) => return Err(Error::stopped(chosen, &error)),
+            // Without it there is little left to go on with.
+            (Event::BranchFailed(form @ Form::Full, error), _) => {
+                let element = self.settings.encoder.element(form);
+                return Err(Error::encoder(chosen, element, &error));
+            }
+            (Event::BranchFailed(form @ (Form::Low | Form::Vp8), error), _) => {
+                self.lose(form, &error);
+            }
         }
         Ok(())
+    }
+
+    /// Goes on without `form` for a while.
+    fn lose(&mut self, form: Form, error: &glib::Error) {
+        if !self.absences.begin(form, Instant::now()) {
+            // Further words of the same failure.
+            return;
+        }
+        let instead = match form {
+            Form::Low => "its viewers are shown the full one",
+            Form::Full | Form::Vp8 => "its viewers wait, the others go on",
+        };
+        let reason = gave_up(self.settings.encoder.element(form), error);
+        let wait = self.absences.wait().as_secs();
+        log::warn!(
+            camera = self.name();
+            "the {form} picture is missing for {wait} s: {reason}; {instead}"
+        );
+        self.outlets.renditions.set_missing(form, Some(reason));
+    }
+
+    /// Lets forms be encoded again that have been missing for long enough.
+    fn try_again(&mut self) {
+        for form in self.absences.take(Instant::now()) {
+            self.outlets.renditions.set_missing(form, None);
+        }
     }
 
     /// Waits until a pipeline is down: the next one would meet its pictures, and

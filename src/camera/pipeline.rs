@@ -32,6 +32,8 @@ pub(super) enum Event {
     NotRewound(String),
     /// An element failed.
     Failed(gst::glib::Error),
+    /// A form cannot be encoded, or no longer; the others go on.
+    BranchFailed(Form, gst::glib::Error),
 }
 
 /// A camera pipeline, played by a thread of its own until this is dropped.
@@ -176,7 +178,7 @@ impl Stage {
     fn follow(&mut self, done: &Orders, now: &Orders) {
         for (form, spec) in now.branches.iter() {
             if let Err(error) = self.encode(form, *spec) {
-                self.tell(Event::Failed(error));
+                self.tell(Event::BranchFailed(form, error));
             }
         }
         for (form, branch) in self.branches.iter() {
@@ -208,7 +210,13 @@ impl Stage {
             let hand_over = |sink: &gst::Element| {
                 hand_over_encoded(sink, form, self.stamp.clone(), self.renditions.clone());
             };
-            let branch = Branch::open(&self.pipeline, form, spec, &self.encoder, hand_over)?;
+            let events = self.events.clone();
+            let refused = move |error| {
+                // A full queue already holds the error that came first.
+                let _ = events.try_send(Event::BranchFailed(form, error));
+            };
+            let (pipeline, encoder) = (&self.pipeline, &self.encoder);
+            let branch = Branch::open(pipeline, form, spec, encoder, hand_over, refused)?;
             self.branches[form] = Some(branch);
         }
         Ok(())
@@ -299,8 +307,12 @@ fn watch_bus(pipeline: &gst::Pipeline, events: mpsc::Sender<Event>) {
     let bus = pipeline.bus().expect("a pipeline has a bus");
     bus.set_sync_handler(move |_, message| {
         if let gst::MessageView::Error(error) = message.view() {
+            let event = match message.src().and_then(Branch::of) {
+                Some(form) => Event::BranchFailed(form, error.error()),
+                None => Event::Failed(error.error()),
+            };
             // A full queue already holds the error that came first.
-            let _ = events.try_send(Event::Failed(error.error()));
+            let _ = events.try_send(event);
         }
         gst::BusSyncReply::Drop
     });

@@ -32,7 +32,7 @@ pub struct Renditions {
 pub(super) struct Shared {
     viewers: Mutex<Vec<Viewer>>,
     next_id: AtomicU64,
-    missing: PerForm<Option<String>>,
+    missing: watch::Sender<PerForm<Option<String>>>,
     encoded: PerForm<AtomicU64>,
     dropped: PerForm<AtomicU64>,
     counts: watch::Sender<PerForm<usize>>,
@@ -81,14 +81,14 @@ pub struct NoForm {
 
 impl Renditions {
     /// Renditions without viewers, and the demand that their encoders follow.
-    /// `missing` says why a form is not there.
+    /// `missing` says why a form is not there at first.
     pub(super) fn new(missing: PerForm<Option<String>>) -> (Self, Demand) {
         let (counts, viewers) = watch::channel(PerForm::default());
         let (wishes, key_units) = watch::channel(PerForm::default());
         let shared = Shared {
             viewers: Mutex::default(),
             next_id: AtomicU64::new(0),
-            missing,
+            missing: watch::Sender::new(missing),
             encoded: PerForm::default(),
             dropped: PerForm::default(),
             counts,
@@ -128,7 +128,13 @@ impl Renditions {
         self.shared.has(form)
     }
 
-    /// Viewers for whom `form` is encoded now.
+    /// Says from now on why `form` is not there, or that it is. Its viewers stay with it:
+    /// who can be shown another moves them.
+    pub(super) fn set_missing(&self, form: Form, reason: Option<String>) {
+        self.shared.missing.send_modify(|missing| missing[form] = reason);
+    }
+
+    /// Viewers for whom `form` is encoded now, or would be if it were there.
     #[must_use]
     pub fn viewers(&self, form: Form) -> usize {
         self.shared.counts.borrow()[form]
@@ -235,7 +241,7 @@ impl Viewer {
 
 impl Shared {
     fn has(&self, form: Form) -> Result<(), NoForm> {
-        match &self.missing[form] {
+        match &self.missing.borrow()[form] {
             None => Ok(()),
             Some(reason) => Err(NoForm { form, reason: reason.clone() }),
         }

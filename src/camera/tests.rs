@@ -11,16 +11,19 @@ use gstreamer as gst;
 use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 use gstreamer_video::prelude::*;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc, watch};
 
+use super::absences::Absences;
 use super::branch::Spec;
 use super::owner::{Owner, Settings, direction};
+use super::picture::Limit;
 use super::pipeline::{Event, Outlets, Pipeline};
 use super::renditions::Demand;
 use super::requests::Requests;
 use super::source::{Chosen, Pace};
 use super::stills::Shutter;
-use super::{Encoder, Form, PerForm, RawFrame, Renditions, Status};
+use super::{Encoder, Encoding, Feed, Form, PerForm, RawFrame, Renditions, Status, absences};
 use crate::clock::Clock;
 use crate::config;
 
@@ -43,6 +46,10 @@ struct Playing {
 
 fn play(description: &str, flip: config::Flip) -> Playing {
     gst::init().unwrap();
+    play_with(description, flip, &Encoder::probe(None).unwrap())
+}
+
+fn play_with(description: &str, flip: config::Flip, encoder: &Encoder) -> Playing {
     let (renditions, demand) = Renditions::new(PerForm::default());
     let (captured, newest) = watch::channel(None);
     let (waiting, frames) = broadcast::channel(8);
@@ -53,16 +60,26 @@ fn play(description: &str, flip: config::Flip) -> Playing {
         pictures: Arc::default(),
         shutter: Shutter::new(),
     };
-    let encoder = Encoder::probe(None).unwrap();
     let chosen =
         Chosen { words: "front door".into(), description: description.into(), pace: Pace::Device };
     let (pipeline, events) =
-        Pipeline::start(&chosen, direction(flip), &encoder, &Clock::start(), &outlets).unwrap();
+        Pipeline::start(&chosen, direction(flip), encoder, &Clock::start(), &outlets).unwrap();
     Playing { pipeline, events, outlets, newest, frames, _demand: demand }
 }
 
 async fn frame(frames: &mut broadcast::Receiver<RawFrame>) -> RawFrame {
     tokio::time::timeout(PATIENCE, frames.recv()).await.expect("a frame in time").unwrap()
+}
+
+/// The next frame, whichever are missed.
+async fn next(frames: &mut broadcast::Receiver<RawFrame>) -> RawFrame {
+    loop {
+        match tokio::time::timeout(PATIENCE, frames.recv()).await.expect("a frame in time") {
+            Ok(frame) => return frame,
+            Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => panic!("the camera has ended"),
+        }
+    }
 }
 
 /// Luma in the middle of each quarter: top left, top right, bottom left, bottom right.
@@ -163,39 +180,60 @@ async fn a_device_that_hangs_while_it_is_opened_is_stopped_after_that() {
     answering.join().unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn no_pipeline_follows_one_that_does_not_stop() {
-    gst::init().unwrap();
+/// A camera's owner that does not run yet, and what it is driven by.
+struct Rig {
+    owner: Owner,
+    renditions: Renditions,
+    frames: broadcast::Receiver<RawFrame>,
+    status: watch::Receiver<Status>,
+    requests: watch::Sender<Requests>,
+    encodings: watch::Receiver<PerForm<Option<Encoding>>>,
+    stop: watch::Sender<()>,
+}
+
+/// `absence`: how long a form is missing that has failed.
+fn rig(encoder: Encoder, absence: Duration) -> Rig {
     let (renditions, demand) = Renditions::new(PerForm::default());
     let (newest, _) = watch::channel(None);
-    let (frames, _) = broadcast::channel(1);
-    let (status, mut published) = watch::channel(Status::Starting);
-    let (_stop, stop) = watch::channel(());
+    let (sent, frames) = broadcast::channel(8);
+    let (told, status) = watch::channel(Status::Starting);
+    let (requests, asked) = watch::channel(Requests::new(&encoding()));
+    let (encoded, encodings) = watch::channel(PerForm::default());
+    let (stop, stopped) = watch::channel(());
     let camera = config::Camera {
         name: "camera".into(),
         source: config::Source::Test,
-        width: 320,
-        height: 240,
+        width: 800,
+        height: 600,
         framerate: 30,
         flip: config::Flip::None,
     };
-    let encoder = Encoder::probe(None).unwrap();
-    let mut owner = Owner {
+    let outlets = Outlets {
+        renditions: renditions.clone(),
+        newest,
+        frames: sent,
+        pictures: Arc::default(),
+        shutter: Shutter::new(),
+    };
+    let owner = Owner {
         settings: Settings { camera, encoding: encoding(), encoder, demo_clip: None },
         clock: Clock::start(),
-        outlets: Outlets {
-            renditions,
-            newest,
-            frames,
-            pictures: Arc::default(),
-            shutter: Shutter::new(),
-        },
+        outlets,
         demand,
-        status,
-        requests: watch::channel(Requests::new(&encoding())).1,
-        encodings: watch::channel(PerForm::default()).0,
-        stop,
+        status: told,
+        requests: asked,
+        encodings: encoded,
+        absences: Absences::new(absence),
+        stop: stopped,
     };
+    Rig { owner, renditions, frames, status, requests, encodings, stop }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_pipeline_follows_one_that_does_not_stop() {
+    gst::init().unwrap();
+    let Rig { mut owner, mut status, stop: _stop, .. } =
+        rig(Encoder::probe(None).unwrap(), absences::WAIT);
     let (let_go, held) = std::sync::mpsc::channel::<()>();
     let down = tokio::task::spawn_blocking(move || assert!(held.recv().is_err()));
     let waiting = tokio::spawn(async move {
@@ -203,11 +241,129 @@ async fn no_pipeline_follows_one_that_does_not_stop() {
         let chosen = Chosen { words, description: String::new(), pace: Pace::Device };
         owner.let_go(down, &chosen).await;
     });
-    let stuck = published.wait_for(|status| matches!(status, Status::Failed(_)));
+    let stuck = status.wait_for(|status| matches!(status, Status::Failed(_)));
     let stuck = tokio::time::timeout(PATIENCE, stuck).await.expect("told in time").unwrap().clone();
     let words = "camera /dev/video0: the device does not let go; unplug it, or restart this device";
     assert_eq!(stuck, Status::Failed(words.into()));
     assert!(!waiting.is_finished(), "it waits for the device");
     drop(let_go);
     tokio::time::timeout(PATIENCE, waiting).await.expect("it goes on").unwrap();
+}
+
+fn x264enc(description: &'static str) -> Encoder {
+    gst::init().unwrap();
+    Encoder { description, ..Encoder::probe(Some("x264enc")).unwrap() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_branch_that_fails_takes_nothing_with_it() {
+    let source = "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=30/1";
+    for encoder in [
+        "nosuchenc",
+        // It does not start, it gives up, it ends without a word, it takes other pictures.
+        "tee name=split ! fakesink state-error=ready-to-paused split. ! x264enc name=encoder",
+        "identity error-after=5 ! x264enc name=encoder",
+        "identity eos-after=5 ! x264enc name=encoder",
+        "video/x-raw,width=100 ! x264enc name=encoder",
+    ] {
+        let mut playing = play_with(source, config::Flip::None, &x264enc(encoder));
+        next(&mut playing.frames).await;
+        let spec = Spec { picture: None, bitrate_kbps: 500 };
+        for _ in 0..2 {
+            let low = |form| (form == Form::Low).then_some(spec);
+            playing.pipeline.encode(PerForm::from_fn(low));
+            let failed = async {
+                loop {
+                    match playing.events.recv().await.expect("it plays") {
+                        Event::Picture(_) => {}
+                        Event::BranchFailed(Form::Low, error) => return error,
+                        other => panic!("{encoder}: {other:?}"),
+                    }
+                }
+            };
+            tokio::time::timeout(PATIENCE, failed).await.expect(encoder);
+            let first = next(&mut playing.frames).await.index;
+            while next(&mut playing.frames).await.index < first + 20 {}
+            playing.pipeline.encode(PerForm::default());
+            while next(&mut playing.frames).await.index < first + 40 {}
+            while let Ok(event) = playing.events.try_recv() {
+                assert!(matches!(event, Event::BranchFailed(Form::Low, _)), "{encoder}: {event:?}");
+            }
+        }
+        playing.pipeline.stop().await.unwrap();
+    }
+}
+
+/// Encodes no picture of the low form's first size, which is 640 wide.
+const NONE_OF_640: &str = "video/x-raw,width={400,800} ! x264enc name=encoder tune=zerolatency";
+
+fn look(renditions: &Renditions, form: Form) -> Feed {
+    let feed = renditions.feed(form, &gst_app::AppSrc::builder().build()).unwrap();
+    feed.resume();
+    feed
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_goes_on_without_a_form_that_cannot_be_encoded() {
+    let mut rig = rig(x264enc(NONE_OF_640), absences::WAIT);
+    let running = tokio::spawn(rig.owner.run());
+    let (full, moving) = (look(&rig.renditions, Form::Full), look(&rig.renditions, Form::Full));
+    shown(&mut rig.frames, [&full, &moving]).await;
+    let live = matches!(*rig.status.borrow_and_update(), Status::Live(_));
+    assert!(live, "it shows pictures");
+
+    moving.want(Form::Low).unwrap();
+    while rig.renditions.has(Form::Low).is_ok() {
+        next(&mut rig.frames).await;
+    }
+    let missing = rig.renditions.has(Form::Low).map_err(|missing| missing.to_string());
+    let words = "there is no low picture: the encoder x264enc gave up: ";
+    assert!(missing.is_err_and(|why| why.starts_with(words)));
+    shown(&mut rig.frames, [&full, &moving]).await;
+    let tried = rig.encodings.borrow()[Form::Low].is_some();
+    assert!(!tried, "it is left alone, though a viewer waits for it");
+
+    moving.want(Form::Full).unwrap();
+    shown(&mut rig.frames, [&full, &moving]).await;
+    assert!(!rig.status.has_changed().unwrap(), "the camera went on all the while");
+    drop((full, moving, rig.stop));
+    tokio::time::timeout(PATIENCE, running).await.expect("stopped in time").unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_was_missing_is_tried_again() {
+    let mut rig = rig(x264enc(NONE_OF_640), Duration::from_millis(100));
+    let running = tokio::spawn(rig.owner.run());
+    let (full, low) = (look(&rig.renditions, Form::Full), look(&rig.renditions, Form::Low));
+    while rig.renditions.has(Form::Low).is_ok() {
+        next(&mut rig.frames).await;
+    }
+    let most = Limit { width: 400, ..Limit::NONE };
+    rig.requests.send_modify(|requests| requests.most = most);
+    shown(&mut rig.frames, [&full, &low]).await;
+    rig.renditions.has(Form::Low).unwrap();
+    drop((full, low, rig.stop));
+    tokio::time::timeout(PATIENCE, running).await.expect("stopped in time").unwrap();
+}
+
+/// Waits until each viewer has had some pictures more.
+async fn shown(frames: &mut broadcast::Receiver<RawFrame>, feeds: [&Feed; 2]) {
+    let enough = feeds.map(|feed| feed.pushed() + 20);
+    while feeds.iter().zip(enough).any(|(feed, enough)| feed.pushed() < enough) {
+        next(frames).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_picture_that_cannot_be_encoded_names_the_encoder() {
+    let mut rig = rig(x264enc("identity error-after=5 ! x264enc name=encoder"), absences::WAIT);
+    let running = tokio::spawn(rig.owner.run());
+    let feed = look(&rig.renditions, Form::Full);
+    let failed = rig.status.wait_for(|status| matches!(status, Status::Failed(_)));
+    let failed = tokio::time::timeout(PATIENCE, failed).await.expect("told in time").unwrap();
+    let words = "test picture: the encoder x264enc gave up: Failed after iterations as requested; \
+                 encoder.prefer names another to try first";
+    assert_eq!(*failed, Status::Failed(words.into()));
+    drop((failed, feed, rig.stop));
+    tokio::time::timeout(PATIENCE, running).await.expect("stopped in time").unwrap();
 }

@@ -90,6 +90,9 @@ pub struct RenditionStatus {
     pub encoded: u64,
     /// Pictures since the start that viewers missed because their queue was full.
     pub dropped: u64,
+    /// Why it cannot be had now, present while it cannot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missing: Option<String>,
     /// How it is encoded, present while it is.
     #[serde(flatten)]
     pub encoding: Option<EncodingStatus>,
@@ -260,6 +263,7 @@ fn rendition(camera: &Camera, form: Form) -> RenditionStatus {
         viewers: renditions.viewers(form),
         encoded: renditions.encoded(form),
         dropped: renditions.dropped(form),
+        missing: renditions.has(form).err().map(|missing| missing.reason),
         encoding: encoding.map(|Encoding { bitrate_kbps, width, height, framerate }| {
             EncodingStatus { bitrate_kbps, width, height, framerate }
         }),

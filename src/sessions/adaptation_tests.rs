@@ -106,6 +106,45 @@ fn without_a_low_rendition_a_viewer_stays_and_is_only_paused() {
 }
 
 #[test]
+fn a_viewer_of_a_low_rendition_that_is_gone_is_shown_the_full_one() {
+    let gone = Targets { low_kbps: None, ..TARGETS };
+    let poor = |viewer: &mut Viewer| {
+        while !viewer.tick(carries(1500)).contains(&Change::ToLow(Cause::Network)) {}
+    };
+    let back = |viewer: &mut Viewer| {
+        let mut changes = Vec::new();
+        // A pause goes on until it is over.
+        while !viewer.adaptation.on_full() {
+            viewer.now += ms(TICK_MS);
+            changes.extend(viewer.adaptation.on(carries(1500), gone, viewer.now));
+        }
+        changes
+    };
+    let mut resting = Viewer::new();
+    poor(&mut resting);
+    assert_eq!(back(&mut resting), [Change::ToFull]);
+
+    let mut probing = Viewer::new();
+    poor(&mut probing);
+    while !probing.tick(carries(1500)).contains(&Change::Reset) {}
+    assert_eq!(back(&mut probing), [Change::Probe(0), Change::ToFull]);
+
+    let mut paused = Viewer::new();
+    let flooded = Reading { estimate_kbps: Some(2400), arrived: 15, lost: 15, wishes: 0 };
+    assert_eq!(paused.tick(flooded), [Change::Pause, Change::ToLow(Cause::Network)]);
+    assert_eq!(back(&mut paused), [Change::Resume, Change::ToFull]);
+
+    // It stays, however poor its network, until there is a low one again.
+    for _ in 0..100 {
+        paused.now += ms(TICK_MS);
+        let changes = paused.adaptation.on(carries(1500), gone, paused.now);
+        assert!(changes.iter().all(|change| *change == Change::Reset), "{changes:?}");
+    }
+    assert!(paused.adaptation.on_full());
+    poor(&mut paused);
+}
+
+#[test]
 fn a_fourth_wish_within_ten_seconds_is_one_too_many() {
     let wish = Reading { wishes: 1, ..carries(9000) };
     let mut viewer = Viewer::new();
