@@ -37,6 +37,7 @@ pub use owner::Settings;
 pub use picture::Limit;
 pub use press::StillError;
 pub use renditions::{NoForm, Renditions};
+pub use requests::{LEAST_LOW_KBPS, LOW_KBPS};
 pub use stills::{Gallery, SMALL_BYTES, SMALL_WIDTH, Still, Stills};
 
 use crate::clock::Clock;

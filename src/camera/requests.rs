@@ -4,11 +4,11 @@ use super::picture::Limit;
 use super::{Form, PerForm};
 use crate::config;
 
-/// What the small picture's encoder aims at first, and at most.
-const LOW_KBPS: u32 = 400;
+/// What the small picture's encoder aims at first, and at most (facts on congestion).
+pub const LOW_KBPS: u32 = 400;
 
-/// Below this a small picture is not worth looking at.
-const LOW_LEAST_KBPS: u32 = 100;
+/// What it aims at at least: it leaves room on a link of 200 kbit/s.
+pub const LEAST_LOW_KBPS: u32 = 150;
 
 /// Whether the camera takes pictures.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -61,7 +61,7 @@ impl Requests {
             Form::Full | Form::Vp8 => wanted.clamp(least_kbps, most_kbps),
             Form::Low => {
                 let most = most_kbps.min(LOW_KBPS);
-                wanted.clamp(most.min(LOW_LEAST_KBPS), most)
+                wanted.clamp(most.min(LEAST_LOW_KBPS), most)
             }
         }
     }

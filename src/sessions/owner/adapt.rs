@@ -3,17 +3,12 @@
 use std::time::Duration;
 
 use super::{Owner, TICK};
-use crate::camera::{Camera, Codec, Form};
+use crate::camera::{Camera, Codec, Form, LEAST_LOW_KBPS, LOW_KBPS};
 use crate::config;
 use crate::sessions::adaptation::{Cause, Change, MUTE, Targets, full_kbps, only_kbps};
 use crate::sessions::live::Live;
 use crate::sessions::messages::{self, Picture, Shown};
 use crate::sessions::post::Payload;
-
-/// What the low rendition aims at, at most and at least: the former is what the facts
-/// on congestion switched to, the latter leaves room on a link of 200 kbit/s.
-const LOW_KBPS: u32 = 400;
-const LEAST_LOW_KBPS: u32 = 150;
 
 /// The full rendition at less than this share of its bit rate shows less than the
 /// low one does.
