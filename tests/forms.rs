@@ -100,7 +100,7 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        self.feed.pause();
+        self.feed.stop();
         self.pipeline.set_state(gst::State::Null).unwrap();
     }
 }

@@ -8,7 +8,7 @@ use super::renditions::{NoForm, Shared};
 use super::{Codec, Form};
 
 /// One viewer's pictures: one appsrc, and so one payloader and SSRC, whichever form
-/// they are of. Begins paused. Dropping it detaches the viewer.
+/// they are of. Begins stopped. Dropping it detaches the viewer.
 #[derive(Debug)]
 #[must_use = "dropping a feed detaches its viewer"]
 pub struct Feed {
@@ -61,10 +61,16 @@ impl Feed {
         Ok(self.shared.ask(self.id, Change::Want(form))?)
     }
 
-    /// Lets no picture through once this has returned, and nothing is encoded for this
-    /// viewer. What its pipeline already has goes on.
+    /// Lets no picture through for a moment, once this has returned; what its pipeline
+    /// already has goes on. Its encoder goes on, too.
     pub fn pause(&self) {
         self.ask(Change::Pause);
+    }
+
+    /// Lets no picture through once this has returned, and nothing is encoded for this
+    /// viewer. What its pipeline already has goes on.
+    pub fn stop(&self) {
+        self.ask(Change::Stop);
     }
 
     /// Lets pictures through from the next key unit on, which is asked for.
@@ -114,7 +120,7 @@ impl Feed {
 
 impl KeyUnits {
     /// Asks for a key unit of the form that the viewer sees. The camera limits how often
-    /// it obeys; a viewer that is paused or gone asks for nothing.
+    /// it obeys; a viewer that takes none or is gone asks for nothing.
     pub fn request(&self) {
         self.shared.refresh(self.id);
     }

@@ -17,7 +17,10 @@ const LEAST_STEP: gst::ClockTime = gst::ClockTime::from_mseconds(1);
 /// Where a viewer is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Flow {
-    /// Takes nothing, and will go on with this form. How a viewer begins.
+    /// Takes nothing, and nothing is encoded for it. How a viewer begins and ends.
+    Idle(Form),
+    /// Takes nothing for a moment, and will go on with this form. Its encoder goes on
+    /// too: to start one costs more than the few pictures that nobody sees.
     Paused(Form),
     /// Begins with the next key unit.
     Waiting(Form),
@@ -40,8 +43,10 @@ pub(super) enum Flow {
 pub(super) enum Change {
     /// It shall show this form.
     Want(Form),
-    /// No picture from now on.
+    /// No picture for a moment.
     Pause,
+    /// No picture from now on.
+    Stop,
     /// Pictures again.
     Resume,
     /// The pictures that follow do not continue those before.
@@ -101,11 +106,14 @@ impl Flow {
                 Self::Moving { from, to }
             }
             (Self::Running(_) | Self::Moving { .. }, Change::Want(to)) => Self::Running(to),
+            (Self::Idle(_), Change::Want(to)) => Self::Idle(to),
             (Self::Paused(_), Change::Want(to)) => Self::Paused(to),
             (Self::Waiting(_), Change::Want(to)) => Self::Waiting(to),
             (Self::Behind(_), Change::Want(to)) => Self::Behind(to),
+            (Self::Idle(form), Change::Pause) => Self::Idle(form),
             (flow, Change::Pause) => Self::Paused(flow.target()),
-            (Self::Paused(form), Change::Resume) => Self::Waiting(form),
+            (flow, Change::Stop) => Self::Idle(flow.target()),
+            (Self::Idle(form) | Self::Paused(form), Change::Resume) => Self::Waiting(form),
             (Self::Running(_) | Self::Moving { .. }, Change::Interrupt) => {
                 Self::Waiting(self.target())
             }
@@ -115,7 +123,7 @@ impl Flow {
 
     /// The state after a picture, and what is done with the picture.
     pub(super) fn take(self, arrival: Arrival) -> (Self, Verdict) {
-        if !self.needs(arrival.form) {
+        if self.rests() || !self.needs(arrival.form) {
             return (self, Verdict::Pass);
         }
         let begins = matches!(self, Self::Waiting(_) | Self::Behind(_))
@@ -130,11 +138,19 @@ impl Flow {
         }
     }
 
+    /// Whether it takes no picture, whichever comes.
+    pub(super) fn rests(self) -> bool {
+        matches!(self, Self::Idle(_) | Self::Paused(_))
+    }
+
     /// Whether pictures of `form` are encoded for this viewer.
     pub(super) fn needs(self, form: Form) -> bool {
         match self {
-            Self::Paused(_) => false,
-            Self::Waiting(wanted) | Self::Running(wanted) | Self::Behind(wanted) => wanted == form,
+            Self::Idle(_) => false,
+            Self::Paused(wanted)
+            | Self::Waiting(wanted)
+            | Self::Running(wanted)
+            | Self::Behind(wanted) => wanted == form,
             Self::Moving { from, to } => form == from || form == to,
         }
     }
@@ -143,7 +159,7 @@ impl Flow {
     pub(super) fn awaited(self) -> Option<Form> {
         match self {
             Self::Waiting(form) | Self::Moving { to: form, .. } => Some(form),
-            Self::Paused(_) | Self::Running(_) | Self::Behind(_) => None,
+            Self::Idle(_) | Self::Paused(_) | Self::Running(_) | Self::Behind(_) => None,
         }
     }
 
@@ -158,7 +174,8 @@ impl Flow {
     /// The form that it is to show.
     pub(super) fn target(self) -> Form {
         match self {
-            Self::Paused(form)
+            Self::Idle(form)
+            | Self::Paused(form)
             | Self::Waiting(form)
             | Self::Running(form)
             | Self::Behind(form)

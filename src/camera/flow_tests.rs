@@ -16,32 +16,43 @@ fn arrival(form: Form, unit: Unit, queue: Queue) -> Arrival {
 
 #[test]
 fn every_change_in_every_state() {
-    use Change::{Interrupt, Pause, Resume, Want};
-    use Flow::{Behind, Paused, Running, Waiting};
+    use Change::{Interrupt, Pause, Resume, Stop, Want};
+    use Flow::{Behind, Idle, Paused, Running, Waiting};
     let table = [
+        (Idle(Full), Want(Full), Idle(Full)),
+        (Idle(Full), Want(Low), Idle(Low)),
+        (Idle(Full), Pause, Idle(Full)),
+        (Idle(Full), Stop, Idle(Full)),
+        (Idle(Full), Resume, Waiting(Full)),
+        (Idle(Full), Interrupt, Idle(Full)),
         (Paused(Full), Want(Full), Paused(Full)),
         (Paused(Full), Want(Low), Paused(Low)),
         (Paused(Full), Pause, Paused(Full)),
+        (Paused(Full), Stop, Idle(Full)),
         (Paused(Full), Resume, Waiting(Full)),
         (Paused(Full), Interrupt, Paused(Full)),
         (Waiting(Full), Want(Full), Waiting(Full)),
         (Waiting(Full), Want(Low), Waiting(Low)),
         (Waiting(Full), Pause, Paused(Full)),
+        (Waiting(Full), Stop, Idle(Full)),
         (Waiting(Full), Resume, Waiting(Full)),
         (Waiting(Full), Interrupt, Waiting(Full)),
         (Running(Full), Want(Full), Running(Full)),
         (Running(Full), Want(Low), MOVING),
         (Running(Full), Pause, Paused(Full)),
+        (Running(Full), Stop, Idle(Full)),
         (Running(Full), Resume, Running(Full)),
         (Running(Full), Interrupt, Waiting(Full)),
         (MOVING, Want(Full), Running(Full)),
         (MOVING, Want(Low), MOVING),
         (MOVING, Pause, Paused(Low)),
+        (MOVING, Stop, Idle(Low)),
         (MOVING, Resume, MOVING),
         (MOVING, Interrupt, Waiting(Low)),
         (Behind(Full), Want(Full), Behind(Full)),
         (Behind(Full), Want(Low), Behind(Low)),
         (Behind(Full), Pause, Paused(Full)),
+        (Behind(Full), Stop, Idle(Full)),
         (Behind(Full), Resume, Behind(Full)),
         (Behind(Full), Interrupt, Behind(Full)),
     ];
@@ -52,13 +63,13 @@ fn every_change_in_every_state() {
 
 #[test]
 fn every_picture_in_every_state() {
-    use Flow::{Behind, Paused, Running, Waiting};
+    use Flow::{Behind, Idle, Paused, Running, Waiting};
     use Queue::{Empty, Filling, Full as NoRoom};
     use Verdict::{Drop, Pass, Push, Wish};
     // Where the queue does not matter, and a key unit is as good as any.
     for unit in [KEY, DELTA] {
         for queue in [Empty, Filling, NoRoom] {
-            for flow in [Paused(Full), Waiting(Low), Running(Low), Behind(Low)] {
+            for flow in [Idle(Full), Paused(Full), Waiting(Low), Running(Low), Behind(Low)] {
                 let after = flow.take(arrival(Full, unit, queue));
                 assert_eq!(after, (flow, Pass), "{flow:?} {unit:?} {queue:?}");
             }
@@ -119,6 +130,7 @@ fn step() -> impl Strategy<Value = Step> {
     let change = prop_oneof![
         form.clone().prop_map(Change::Want),
         Just(Change::Pause),
+        Just(Change::Stop),
         Just(Change::Resume),
         Just(Change::Interrupt),
     ];
@@ -135,12 +147,12 @@ proptest! {
     /// was pushed, too, and nothing else since: the stream can be decoded.
     #[test]
     fn what_is_pushed_can_be_decoded(steps in prop::collection::vec(step(), 0..200)) {
-        let (mut flow, mut decodable) = (Flow::Paused(Full), None);
+        let (mut flow, mut decodable) = (Flow::Idle(Full), None);
         for step in steps {
             match step {
                 Step::Change(change) => {
                     flow = flow.on(change);
-                    if matches!(change, Change::Interrupt | Change::Pause) {
+                    if matches!(change, Change::Interrupt | Change::Pause | Change::Stop) {
                         decodable = None;
                     }
                 }
@@ -164,15 +176,15 @@ proptest! {
     fn a_viewer_needs_what_it_shows_and_what_it_waits_for(
         steps in prop::collection::vec(step(), 0..100),
     ) {
-        let mut flow = Flow::Paused(Full);
+        let mut flow = Flow::Idle(Full);
         for step in steps {
             flow = match step {
                 Step::Change(change) => flow.on(change),
                 Step::Arrival(arrival) => flow.take(arrival).0,
             };
-            let paused = matches!(flow, Flow::Paused(_));
-            prop_assert_eq!(flow.needs(flow.shown()), !paused);
-            prop_assert_eq!(flow.needs(flow.target()), !paused);
+            let idle = matches!(flow, Flow::Idle(_));
+            prop_assert_eq!(flow.needs(flow.shown()), !idle);
+            prop_assert_eq!(flow.needs(flow.target()), !idle);
             prop_assert!(flow.awaited().is_none_or(|form| flow.needs(form)));
         }
     }

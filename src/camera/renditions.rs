@@ -97,7 +97,7 @@ impl Renditions {
         (Self { shared: Arc::new(shared) }, Demand { viewers, key_units })
     }
 
-    /// A viewer of `form`, paused at first. Its pictures go to `appsrc`, whose PTS is
+    /// A viewer of `form`, stopped at first. Its pictures go to `appsrc`, whose PTS is
     /// running time. `appsrc` has the format TIME before it starts, or it does not know
     /// the length of its queue; it neither blocks nor leaks: what finds no room is left
     /// out here.
@@ -111,7 +111,7 @@ impl Renditions {
         let viewer = Viewer {
             id,
             appsrc: appsrc.clone(),
-            flow: Flow::Paused(form),
+            flow: Flow::Idle(form),
             awaits: Awaits::Nothing,
             last: None,
             counters: counters.clone(),
@@ -269,11 +269,8 @@ impl Shared {
 
     /// Asks for a key unit of what a viewer sees, if it sees anything.
     pub(super) fn refresh(&self, id: u64) {
-        let flow = self.flow(id);
-        if let Some(form) =
-            flow.map(Flow::shown).filter(|form| flow.is_some_and(|f| f.needs(*form)))
-        {
-            self.wish(form);
+        if let Some(flow) = self.flow(id).filter(|flow| !flow.rests()) {
+            self.wish(flow.shown());
         }
     }
 

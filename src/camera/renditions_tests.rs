@@ -69,7 +69,7 @@ fn wished(demand: &mut Demand, seen: &mut PerForm<u64>, form: Form) -> bool {
 }
 
 #[test]
-fn a_viewer_counts_only_while_it_is_not_paused() {
+fn a_viewer_counts_from_its_beginning_to_its_stop() {
     let (renditions, demand) = renditions();
     let counts = || Form::ALL.map(|form| demand.viewers.borrow()[form]);
     let first = renditions.feed(Full, &appsrc()).expect("there is one");
@@ -79,7 +79,11 @@ fn a_viewer_counts_only_while_it_is_not_paused() {
     second.resume();
     assert_eq!(counts(), [1, 0, 1]);
     first.pause();
+    assert_eq!(counts(), [1, 0, 1], "it is for a moment");
+    first.stop();
     assert_eq!(counts(), [0, 0, 1]);
+    first.pause();
+    assert_eq!(counts(), [0, 0, 1], "there is nothing to pause");
     first.resume();
     first.want(Low).expect("there is one");
     assert_eq!(counts(), [0, 1, 1], "it has shown nothing that could go on");
@@ -128,7 +132,7 @@ fn a_viewer_starts_with_a_key_unit() {
     let (renditions, mut demand) = renditions();
     let mut seen = PerForm::default();
     let feed = renditions.feed(Full, &appsrc()).expect("there is one");
-    assert!(!wished(&mut demand, &mut seen, Full), "it is paused");
+    assert!(!wished(&mut demand, &mut seen, Full), "it has not begun");
     feed.resume();
     assert!(wished(&mut demand, &mut seen, Full));
     push(&renditions, Full, &picture(0, Unit::Delta));
@@ -241,7 +245,8 @@ fn moves_between_two_threads_keep_time_and_order() {
             match turn % 7 {
                 0 | 3 => feed.want(Low).expect("there is one"),
                 1 | 5 => feed.want(Full).expect("there is one"),
-                2 => feed.pause(),
+                2 if turn % 4 < 2 => feed.pause(),
+                2 => feed.stop(),
                 4 => feed.key_units().request(),
                 _ => feed.resume(),
             }

@@ -366,7 +366,7 @@ impl Viewer {
 /// A pipeline must not be dropped while it plays, also when its thread panics.
 impl Drop for Viewer {
     fn drop(&mut self) {
-        self.feed.pause();
+        self.feed.stop();
         if let Some(bus) = self.pipeline.bus() {
             bus.unset_sync_handler();
         }
