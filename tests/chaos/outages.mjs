@@ -4,14 +4,12 @@ import { received, firstAfter } from "./presented.mjs";
 import { SHORT_S, sleep, within } from "./processes.mjs";
 
 /**
- * The page sees a loss after 3.1 s, and a dead link ends each of its attempts after 2 s: they
- * begin 3.1, 6.2, 10.3 and 16.5 s after the link has gone. An outage of 10 s that begins in
+ * The page sees a loss after 3.1 s, and silence ends each of its attempts after 2 s: they
+ * begin 3.1, 6.2, 10.3 and 16.5 s after the last picture. An outage of 10 s that begins in
  * the first 8.4 ends at the end of a wait, in the third attempt, in the wait of 4 s that
  * follows, or in the fourth attempt.
  */
 const STARTS_S = 8.4;
-/** Between two outages: no attempt succeeds in it, and few learn that the link is there. */
-const GAP_S = 0.2;
 
 /** A picture stream has more than one picture; a busy machine shows few. */
 const MORE = 5;
@@ -46,15 +44,10 @@ export async function run(stage) {
 
 /** Seconds from the link's return to the next picture. */
 async function outage(middle, viewer, seconds) {
-    await away(middle, seconds);
-    return pictureWithin(viewer, 30);
-}
-
-async function away(middle, seconds, last = () => {}) {
     await middle.set("ann", "both", { outage: "on" });
     await sleep(seconds);
-    await last();
     await middle.set("ann", "both", { outage: "off" });
+    return pictureWithin(viewer, 30);
 }
 
 async function pictureWithin({ page }, limit_s) {
@@ -75,11 +68,15 @@ async function long(stage, middle, viewer) {
     for (let run = 0; run < runs; run += 1) {
         await viewer.until("stats.ladder.name === 'resting'");
         const before = await viewer.stats();
-        await upTheLadder(middle, (STARTS_S * run) / runs);
-        let ladder;
-        await away(middle, 10, async () => ({ ladder } = await viewer.stats()));
-        took.push(await pictureWithin(viewer, 30));
-        moments.push(`${took.at(-1).toFixed(1)} (${[ladder.name, ladder.step].join(" ").trim()})`);
+        const start_s = (STARTS_S * run) / runs;
+        // Until the outage has begun, or the page would be answered before.
+        const stood = standsStill(stage.device, start_s + 1);
+        await sleep(start_s);
+        const atItsEnd = sleep(9.9).then(() => viewer.stats());
+        took.push(await outage(middle, viewer, 10));
+        await stood;
+        const { name, step } = (await atItsEnd).ladder;
+        moments.push(`${took.at(-1).toFixed(1)} (${name} ${step ?? ""})`);
         const after = await viewer.stats();
         sessions += after.session === before.session ? 1 : 0;
         transcripts += (await goesOn(viewer, before.transcript)) ? 1 : 0;
@@ -97,11 +94,11 @@ async function long(stage, middle, viewer) {
     stage.row("10 s outage: same transcript", `${runs} of ${runs}`, transcripts, transcripts === runs);
 }
 
-/** An outage before the one that is measured: the page is so far up its ladder when that one begins. */
-async function upTheLadder(middle, seconds) {
-    if (seconds === 0) return;
-    await away(middle, seconds);
-    await sleep(GAP_S);
+/** The device says nothing for so long, so that the page begins its ladder. */
+async function standsStill({ pid }, seconds) {
+    process.kill(pid, "SIGSTOP");
+    await sleep(seconds);
+    process.kill(pid, "SIGCONT");
 }
 
 /**
