@@ -52,6 +52,8 @@ const remedies = {
 };
 /** What the device says of its camera. */
 let camera;
+/** Whether the device is being asked for its status. */
+let askingStatus = false;
 /** Why it did not start the camera when it was asked to. */
 let unstarted;
 
@@ -189,8 +191,13 @@ async function startCamera() {
     show();
 }
 
-/** Asked for at regular times, and when the picture stands still. */
+/**
+ * Asked for at regular times, and when the picture stands still; not while another question
+ * is open or the device silent, because it would take the connections of its return.
+ */
 async function askStatus() {
+    if (askingStatus || viewing.silent) return;
+    askingStatus = true;
     try {
         const answer = await request("GET", "/api/v1/status");
         const was = camera?.state;
@@ -206,6 +213,8 @@ async function askStatus() {
     } catch (error) {
         if (error instanceof Refused && error.status === 401) location.replace("/login");
         // Otherwise the connection itself will tell.
+    } finally {
+        askingStatus = false;
     }
 }
 

@@ -52,6 +52,8 @@ export class Viewing {
     #repairAt = 0;
     #askedAt = 0;
     #asking;
+    /** Questions of this silence. */
+    #asked = 0;
 
     /**
      * `on` holds the callbacks: `changed()`, `track(connection, stream, receiver)`,
@@ -84,6 +86,11 @@ export class Viewing {
     /** The device's word for the waits before them; a device that is silent is taken at its last. */
     set waits_s(list) {
         if (list?.length > 0) this.#told_ms = list.map((wait_s) => wait_s * 1000);
+    }
+
+    /** Whether the device has not answered when it was last asked. */
+    get silent() {
+        return Boolean(this.#ladder.deaf);
     }
 
     get connection() {
@@ -327,9 +334,11 @@ export class Viewing {
         this.#askedAt = now;
         const asking = new AbortController();
         this.#asking = asking;
-        const there = await answers(asking.signal);
+        this.#asked += 1;
+        const there = await answers(this.#asked, asking.signal);
         if (this.#asking !== asking) return; // It was ended meanwhile.
         this.#asking = undefined;
+        if (there) this.#asked = 0;
         this.#step({ type: there ? "answered" : "unanswered" });
     }
 }
