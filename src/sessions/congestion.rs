@@ -78,13 +78,17 @@ impl Congestion {
     pub fn new(meter: Meter, most_kbps: u32, feedback: Feedback) -> Self {
         let losses = (feedback == Feedback::Reports).then(LossBased::default);
         let passed = Passed { losses, ..Passed::default() };
-        Self {
+        let congestion = Self {
             meter,
             most_kbps: Arc::new(most_kbps.into()),
             estimator: Arc::default(),
             shell: Arc::default(),
             passed: Arc::new(Mutex::new(passed)),
+        };
+        if let Some(losses) = &mut congestion.passed().losses {
+            losses.believe(congestion.most_bps());
         }
+        congestion
     }
 
     /// Another rate is sent at most from now on. The estimator takes it while it plays
@@ -141,9 +145,6 @@ impl Congestion {
             .build()
             .ok()?;
         self.meter.estimated(most);
-        if let Some(losses) = &mut self.passed().losses {
-            losses.believe(most);
-        }
         let meter = self.meter.clone();
         element.connect_notify(Some("estimated-bitrate"), move |element, _| {
             meter.estimated(element.property("estimated-bitrate"));
@@ -168,6 +169,11 @@ impl Congestion {
         self.meter.estimated(bps);
     }
 
+    /// The peer's last word about how far away it is.
+    pub fn round_trip(&self, round_trip: Duration) {
+        self.passed().repeats.round_trip(round_trip);
+    }
+
     /// Whether receiver reports are to be read.
     pub fn reads_reports(&self) -> bool {
         self.passed().losses.is_some()
@@ -178,9 +184,9 @@ impl Congestion {
         let mut passed = self.passed();
         let block = passed.recent.ssrc().and_then(|ssrc| about(ssrc, compound));
         let (Some(block), Some(losses)) = (block, &mut passed.losses) else { return };
-        let told = losses.reported(block);
-        count(&self.meter, told);
-        self.meter.fed_back(0, 0, self.meter.now() + REPORT_FRESH);
+        let now = self.meter.now();
+        losses.reported(block, now);
+        self.meter.fed_back(0, 0, now + REPORT_FRESH);
     }
 
     /// How low and how high an estimate may be, in bit/s.
@@ -278,7 +284,7 @@ impl Congestion {
         let now = self.meter.now();
         let mut passed = self.passed();
         if let Some(losses) = &mut passed.losses {
-            count(&self.meter, losses.asked(number as u16));
+            count(&self.meter, losses.asked(number as u16, now));
         }
         let repeated = !self.meter.is_muted(now) && passed.repeats.allow(number as u16, now);
         if repeated {

@@ -1,7 +1,7 @@
 //! What a network carries, as its losses tell it (draft-ietf-rmcat-gcc-02, section 6): for
 //! a peer without transport-wide feedback, which the estimator needs.
 //!
-//! A packet is lost when the peer asks for it again, which it does at once, or when its
+//! A packet is lost when the peer asks for it again, which most do at once, or when its
 //! receiver report says so (RFC 3550, 6.4.2), which takes up to 5 s.
 
 use std::time::Duration;
@@ -17,6 +17,9 @@ const GROWTH: f64 = 1.05;
 /// bad luck is much.
 const PERIOD: Duration = Duration::from_secs(1);
 const FEWEST: u64 = 100;
+
+/// Without a word from the peer for longer, no loss is no good sign: reports come every 5 s.
+const SILENCE: Duration = Duration::from_secs(6);
 
 /// Packets that may be asked for: a second of the highest bit rate.
 const REMEMBERED: u16 = 2048;
@@ -46,28 +49,31 @@ pub(super) struct Told {
 pub(super) struct LossBased {
     /// Numbers of the last packets that were not asked for, each in its own place.
     sent: Box<[Option<u16>]>,
-    /// Asked for since the last report.
-    asked_since: u64,
     /// Highest of the last report.
     reported: Option<u32>,
+    /// When the peer last said anything.
+    heard: Option<Duration>,
     period: Period,
     estimate_bps: f64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Period {
-    began: Duration,
+    began: Option<Duration>,
     bytes: u64,
     packets: u64,
+    /// By what was asked for.
     lost: u64,
+    /// Share of packets lost, by a report.
+    reported: f64,
 }
 
 impl Default for LossBased {
     fn default() -> Self {
         Self {
             sent: vec![None; usize::from(REMEMBERED)].into(),
-            asked_since: 0,
             reported: None,
+            heard: None,
             period: Period::default(),
             estimate_bps: 0.0,
         }
@@ -78,56 +84,56 @@ impl LossBased {
     /// The estimate begins anew with `bps`.
     pub fn believe(&mut self, bps: u32) {
         self.estimate_bps = bps.into();
-        self.period = Period { began: self.period.began, ..Period::default() };
+        self.period = Period::default();
     }
 
     /// Packet `number` of `bytes` is on its way at `now`, a time that only rises. The estimate
     /// stays within `bounds`, in bit/s.
     pub fn sent(&mut self, number: u16, bytes: u64, now: Duration, bounds: (u32, u32)) -> Told {
         self.sent[usize::from(number % REMEMBERED)] = Some(number);
+        self.period.began.get_or_insert(now);
         self.period.packets += 1;
         self.period.bytes += bytes;
         Told { arrived: 1, lost: 0, estimate_bps: self.judge(now, bounds) }
     }
 
     /// The peer asks for packet `number` again.
-    pub fn asked(&mut self, number: u16) -> Told {
+    pub fn asked(&mut self, number: u16, now: Duration) -> Told {
+        self.heard = Some(now);
         let sent = &mut self.sent[usize::from(number % REMEMBERED)];
         if sent.take_if(|sent| *sent == number).is_none() {
             return Told::default();
         }
-        self.asked_since += 1;
-        self.lose(1)
+        self.period.lost += 1;
+        Told { lost: 1, ..Told::default() }
     }
 
-    /// The peer reports; what it asked for is known already.
-    pub fn reported(&mut self, block: Block) -> Told {
-        let asked = std::mem::take(&mut self.asked_since);
-        let Some(before) = self.reported.replace(block.highest) else { return Told::default() };
-        // Backwards: a report that was overtaken, or a peer that lies.
-        let expected = block.highest.wrapping_sub(before).min(u16::MAX.into());
-        let lost = (f64::from(expected) * f64::from(block.fraction_lost) / 256.0).round() as u64;
-        self.lose(lost.saturating_sub(asked))
-    }
-
-    fn lose(&mut self, lost: u64) -> Told {
-        self.period.lost += lost;
-        Told { lost, ..Told::default() }
+    /// The peer reports at `now`. What it lost is of the last seconds and not of this moment,
+    /// so that it counts for the estimate alone.
+    pub fn reported(&mut self, block: Block, now: Duration) {
+        // Backwards: a report that was overtaken.
+        let newer = |before: u32| block.highest.wrapping_sub(before) <= u32::MAX / 2;
+        if self.reported.is_none_or(newer) {
+            self.reported = Some(block.highest);
+            self.heard = Some(now);
+            self.period.reported = f64::from(block.fraction_lost) / 256.0;
+        }
     }
 
     fn judge(&mut self, now: Duration, (least, most): (u32, u32)) -> Option<u32> {
-        let Period { began, bytes, packets, lost } = self.period;
-        let lasted = now.saturating_sub(began);
+        let Period { began, bytes, packets, lost, reported } = self.period;
+        let lasted = now.saturating_sub(began?);
         if lasted < PERIOD || packets < FEWEST {
             return None;
         }
-        self.period = Period { began: now, ..Period::default() };
-        let loss = (lost as f64 / packets as f64).min(1.0);
+        self.period = Period::default();
+        let loss = (lost as f64 / packets as f64).clamp(reported, 1.0);
+        let heard = self.heard.is_some_and(|heard| now.saturating_sub(heard) <= SILENCE);
         let sent_bps = bytes as f64 * 8.0 / lasted.as_secs_f64();
         self.estimate_bps = match loss {
             // Of what was not sent nothing is known, so that it begins with what was.
             _ if loss > MUCH_LOSS => self.estimate_bps.min(sent_bps) * (1.0 - 0.5 * loss),
-            _ if loss < LITTLE_LOSS => self.estimate_bps * GROWTH,
+            _ if loss < LITTLE_LOSS && heard => self.estimate_bps * GROWTH,
             _ => self.estimate_bps,
         }
         .clamp(least.into(), most.into());
@@ -166,16 +172,25 @@ mod tests {
         Block { fraction_lost, highest }
     }
 
+    /// When the network is first used: viewers come at any time.
+    const START: Duration = Duration::from_secs(3600);
+
     /// A second of 200 packets of 1250 bytes, 2 Mbit/s, of which every `nth` is asked for.
     fn second(network: &mut LossBased, second: u16, nth: Option<u16>) -> Vec<Told> {
         let packet = |index: u16| {
             let (number, at) = (second * 200 + index, u64::from(second * 1000 + index * 5));
-            let sent = network.sent(number, 1250, Duration::from_millis(at), BOUNDS);
-            let asked =
-                nth.is_some_and(|nth| index.is_multiple_of(nth)).then(|| network.asked(number));
-            [Some(sent), asked]
+            let now = START + Duration::from_millis(at);
+            let sent = network.sent(number, 1250, now, BOUNDS);
+            let asked = nth.is_some_and(|nth| index.is_multiple_of(nth));
+            [Some(sent), asked.then(|| network.asked(number, now))]
         };
         (0..200).flat_map(packet).flatten().collect()
+    }
+
+    /// Says so at the beginning of a second.
+    fn report(network: &mut LossBased, second: u32, fraction_lost: u8) {
+        let now = START + Duration::from_secs(second.into());
+        network.reported(block(fraction_lost, second * 200), now);
     }
 
     fn estimates(told: &[Told]) -> Vec<u32> {
@@ -200,6 +215,7 @@ mod tests {
     fn little_loss_grows_and_some_holds() {
         let mut network = LossBased::default();
         network.believe(500_000);
+        report(&mut network, 0, 0);
         let told = [None, Some(20), Some(20), Some(20)]
             .into_iter()
             .zip(0..)
@@ -208,14 +224,36 @@ mod tests {
     }
 
     #[test]
+    fn what_is_reported_is_a_share_of_what_is_sent_and_no_moments_loss() {
+        let mut network = LossBased::default();
+        network.believe(8_000_000);
+        report(&mut network, 0, 128);
+        let told = [second(&mut network, 0, None), second(&mut network, 1, None)].concat();
+        let [estimate] = estimates(&told)[..] else { panic!("{told:?}") };
+        assert!((1_450_000..1_550_000).contains(&estimate), "{estimate}");
+        assert_eq!(sums(&told), (400, 0));
+        let before = network.reported;
+        network.reported(block(255, 0_u32.wrapping_sub(9)), START);
+        assert_eq!((network.reported, network.period.reported), (before, 0.0), "it was overtaken");
+    }
+
+    #[test]
+    fn no_word_is_no_good_word() {
+        let mut network = LossBased::default();
+        network.believe(500_000);
+        report(&mut network, 0, 0);
+        let told: Vec<Told> = (0..12).flat_map(|at| second(&mut network, at, None)).collect();
+        let estimates = estimates(&told);
+        assert!(estimates.windows(2).take(4).all(|pair| pair[0] < pair[1]), "{estimates:?}");
+        assert!(estimates.windows(2).skip(7).all(|pair| pair[0] == pair[1]), "{estimates:?}");
+    }
+
+    #[test]
     fn a_packet_is_lost_once() {
         let mut network = LossBased::default();
-        assert_eq!(network.asked(0).lost, 0, "nothing was sent yet");
+        assert_eq!(network.asked(0, START).lost, 0, "nothing was sent yet");
         second(&mut network, 0, None);
-        assert_eq!([199, 199, 200].map(|number| network.asked(number).lost), [1, 0, 0]);
-        network.reported(block(0, 100));
-        assert_eq!(network.asked(150).lost, 1);
-        assert_eq!(network.reported(block(128, 110)).lost, 4, "one of five was asked for");
+        assert_eq!([199, 199, 200].map(|number| network.asked(number, START).lost), [1, 0, 0]);
     }
 
     #[test]
@@ -247,10 +285,12 @@ mod tests {
             for (kind, number, word) in steps {
                 now += Duration::from_millis(5);
                 let told = match kind {
-                    // A peer may report what it likes.
-                    0 => Told { lost: 0, ..network.reported(block(word as u8, word)) },
-                    1 => network.asked(sent.wrapping_sub(number % 10)),
-                    2 => network.asked(number),
+                    0 => {
+                        network.reported(block(word as u8, word), now);
+                        Told::default()
+                    }
+                    1 => network.asked(sent.wrapping_sub(number % 10), now),
+                    2 => network.asked(number, now),
                     _ => {
                         sent += 1;
                         network.sent(sent, 1000, now, BOUNDS)

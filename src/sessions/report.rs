@@ -117,7 +117,7 @@ pub(super) fn sessions(
 
 fn connection(live: &Live, state: State, now: Duration) -> ConnectionReport {
     let (counted, figures) = (live.congestion.meter.counted(), &live.figures);
-    let estimate = live.congestion.meter.estimate_kbps();
+    let meter = &live.congestion.meter;
     ConnectionReport {
         state: match state {
             State::Negotiating { .. } | State::Abandoned => "negotiating",
@@ -130,7 +130,7 @@ fn connection(live: &Live, state: State, now: Duration) -> ConnectionReport {
         pair: figures.pair.clone(),
         rtt_ms: figures.rtt_ms,
         loss: figures.loss.map(|loss| (loss * 1e3).round() / 1e3),
-        estimate_kbps: (counted.arrived > 0).then_some(estimate),
+        estimate_kbps: meter.fed_back_ever().then(|| meter.estimate_kbps()),
         sent_kbps: figures.sent_kbps,
         fps: figures.fps,
         pictures_dropped: live.viewer.as_ref().map_or(0, |viewer| viewer.feed().dropped()),

@@ -4,8 +4,25 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use crate::appliance::Appliance;
-use crate::receiver::Seen;
-use crate::{connected, eventually};
+use crate::receiver::{Peer, Seen};
+use crate::{connected, eventually, whep};
+
+#[test]
+fn a_peer_without_transport_wide_feedback_is_followed_by_its_reports() {
+    let appliance = Appliance::start(1);
+    let peer = Peer::new();
+    let offer = peer.offer();
+    let kept = offer.split_inclusive('\n').filter(|line| !line.contains("transport-wide-cc"));
+    let reply = whep(&appliance, &kept.collect::<String>());
+    assert_eq!(reply.status, 201, "{}", reply.body);
+    assert!(!reply.body.contains("transport-wide-cc"));
+    peer.accept(&reply.body);
+    peer.until("a picture", |seen| matches!(seen, Seen::Picture(_)).then_some(()));
+    let estimate =
+        || appliance.value("/sessions/sessions/0/connections/0")["estimate_kbps"].as_u64();
+    eventually("what it reports is taken", || estimate().is_some());
+    assert!(estimate().unwrap() >= 2500);
+}
 
 #[test]
 fn prometheus_takes_the_figures_and_finds_no_fault() {
