@@ -189,6 +189,9 @@ impl Live {
         self.asked = false;
         let before = self.figures.pair.clone();
         self.figures.report(stats);
+        if let Some(ms) = self.figures.rtt_ms {
+            self.congestion.round_trip(Duration::from_secs_f64(ms / 1e3));
+        }
         self.figures.pair.clone().filter(|pair| before.as_ref() != Some(pair))
     }
 

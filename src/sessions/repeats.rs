@@ -3,7 +3,7 @@
 //! webrtcbin answers every request. At a bottleneck Chromium asks again every
 //! few milliseconds, and 10 to 29 Mbit/s of repeats were measured at 0.2 to
 //! 0.9 Mbit/s of video: the repeats become the congestion. So the same packet is
-//! repeated once per 150 ms, and all repeats together are a share of what is sent.
+//! repeated once per round trip or so, and all repeats together are a share of what is sent.
 
 use std::time::Duration;
 
@@ -16,8 +16,18 @@ const BURST_BYTES: u64 = 64 * 1024;
 /// What a repeat costs: packets are filled up to the payloader's size.
 const REPEAT_BYTES: u64 = 1200;
 
-/// The same packet again only after this long: the first repeat needs a round trip.
+/// The same packet again only after this long, where the round trip is not known: the first
+/// repeat needs one.
 const SAME_PACKET: Duration = Duration::from_millis(150);
+
+/// And never sooner than this: a queue that has just begun to grow makes the round trip longer
+/// than it was measured.
+const SOONEST: Duration = Duration::from_millis(70);
+
+/// Share of the round trip after which a repeat that was lost, too, is asked for again. With
+/// 150 ms at a round trip of 100 the second request was refused, and every packet that was
+/// lost twice came 100 ms later.
+const ROUND_TRIP_SHARE: f64 = 0.8;
 
 /// Repeats remembered; more than [`BURST_BYTES`] can hold within [`SAME_PACKET`].
 const REMEMBERED: usize = 64;
@@ -26,6 +36,7 @@ const REMEMBERED: usize = 64;
 #[derive(Debug)]
 pub(super) struct Repeats {
     budget: u64,
+    again_after: Duration,
     /// Packet number and the time of its last repeat, a ring.
     recent: [Option<(u16, Duration)>; REMEMBERED],
     next: usize,
@@ -33,7 +44,7 @@ pub(super) struct Repeats {
 
 impl Default for Repeats {
     fn default() -> Self {
-        Self { budget: BURST_BYTES, recent: [None; REMEMBERED], next: 0 }
+        Self { budget: BURST_BYTES, again_after: SAME_PACKET, recent: [None; REMEMBERED], next: 0 }
     }
 }
 
@@ -43,10 +54,15 @@ impl Repeats {
         self.budget = (self.budget + bytes / SHARE).min(BURST_BYTES);
     }
 
+    /// How long a packet takes there, and its answer back.
+    pub fn round_trip(&mut self, round_trip: Duration) {
+        self.again_after = round_trip.mul_f64(ROUND_TRIP_SHARE).clamp(SOONEST, SAME_PACKET);
+    }
+
     /// Whether packet `number` is repeated at `now`, a time that only rises.
     pub fn allow(&mut self, number: u16, now: Duration) -> bool {
         let again = |(repeated, at): &(u16, Duration)| {
-            *repeated == number && now.saturating_sub(*at) < SAME_PACKET
+            *repeated == number && now.saturating_sub(*at) < self.again_after
         };
         if self.budget < REPEAT_BYTES || self.recent.iter().flatten().any(again) {
             return false;
@@ -74,6 +90,17 @@ mod tests {
         assert!(!repeats.allow(7, ms(149)));
         assert!(repeats.allow(8, ms(149)));
         assert!(repeats.allow(7, ms(150)));
+    }
+
+    #[test]
+    fn a_packet_that_was_lost_twice_is_repeated_after_a_round_trip() {
+        for (round_trip, again_after) in [(1, 70), (100, 80), (180, 144), (5000, 150)] {
+            let mut repeats = Repeats::default();
+            repeats.round_trip(ms(round_trip));
+            assert!(repeats.allow(7, ms(0)));
+            assert!(!repeats.allow(7, ms(again_after - 1)));
+            assert!(repeats.allow(7, ms(again_after)));
+        }
     }
 
     #[test]
