@@ -57,7 +57,7 @@ const KEY_UNIT_PASSES: Duration = Duration::from_millis(700);
 
 /// What is sent before a trial grows to so many times the former, each for so long, until
 /// it is what the trial needs, and stays there for a while.
-const PROBE_GROWS: f64 = 1.5;
+const PROBE_GROWS: f64 = 1.3;
 const PROBE_STEP: Duration = Duration::from_millis(200);
 const PROBE_STAYS: Duration = Duration::from_millis(400);
 

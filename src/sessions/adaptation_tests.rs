@@ -158,17 +158,18 @@ fn a_fourth_wish_within_ten_seconds_is_one_too_many() {
 }
 
 /// From the beginning of a probe to that of the trial.
-const PROBE: Duration = ms(1400);
+const PROBE: Duration = ms(1800);
 
 #[test]
 fn a_probe_grows_to_what_a_trial_needs() {
     let mut viewer = Viewer::new();
     viewer.first(carries(900), 5);
     assert_eq!(viewer.first(carries(3000), 10), Some((Change::Reset, FIRST_TRIAL_AFTER)));
-    let probed: Vec<Change> = (0..15).flat_map(|_| viewer.tick(carries(3000))).collect();
-    let rates = [600, 900, 900, 1350, 1350, 2025, 2025, 2500, 2500, 2500, 2500, 2500, 2500];
-    let (rates, rest) = (rates.map(Change::Probe), &probed[13..]);
-    assert_eq!(probed[..13], rates);
+    let probed: Vec<Change> = (0..19).flat_map(|_| viewer.tick(carries(3000))).collect();
+    let grows = [520, 676, 676, 878, 878, 1142, 1142, 1485, 1485, 1930, 1930];
+    let rates = grows.into_iter().chain([2500; 6]).map(Change::Probe);
+    let (grown, rest) = probed.split_at(17);
+    assert!(grown.iter().copied().eq(rates), "{grown:?}");
     assert_eq!(rest, [Change::ToFull]);
 }
 
