@@ -6,7 +6,7 @@ use super::{Form, PerForm};
 
 /// How long an encoder that gave up is left alone: whoever else held it may have let go
 /// by then, and each try moves the viewers of the low form there and back.
-pub(super) const WAIT: Duration = Duration::from_secs(60);
+pub const WAIT: Duration = Duration::from_secs(60);
 
 /// What is missing, and until when.
 #[derive(Debug)]

@@ -43,6 +43,7 @@ pub use stills::{Gallery, SMALL_BYTES, SMALL_WIDTH, Still, Stills};
 use crate::clock::Clock;
 use crate::config;
 use absences::Absences;
+pub use absences::WAIT as ABSENCE;
 use branch::Spec;
 use owner::Owner;
 use pipeline::Outlets;

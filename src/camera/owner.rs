@@ -199,6 +199,8 @@ impl Owner {
             (Event::Ended, Pace::Device) => return Err(Error::ended(chosen)),
             (Event::NotRewound(problem), _) => return Err(Error::not_rewound(chosen, &problem)),
             (Event::Failed(error), _) => return Err(Error::stopped(chosen, &error)),
+            // Of a branch that was shut meanwhile.
+            (Event::BranchFailed(form, _), _) if self.encodings.borrow()[form].is_none() => {}
             // Without it there is little left to go on with.
             (Event::BranchFailed(form @ Form::Full, error), _) => {
                 let element = self.settings.encoder.element(form);

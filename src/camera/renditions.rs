@@ -32,7 +32,7 @@ pub struct Renditions {
 pub(super) struct Shared {
     viewers: Mutex<Vec<Viewer>>,
     next_id: AtomicU64,
-    missing: watch::Sender<PerForm<Option<String>>>,
+    missing: watch::Sender<PerForm<Option<Missing>>>,
     encoded: PerForm<AtomicU64>,
     dropped: PerForm<AtomicU64>,
     counts: watch::Sender<PerForm<usize>>,
@@ -69,6 +69,13 @@ pub(super) struct Demand {
     pub key_units: watch::Receiver<PerForm<u64>>,
 }
 
+/// Why a form is not there.
+#[derive(Clone, Debug)]
+struct Missing {
+    reason: String,
+    for_now: bool,
+}
+
 /// A form that this camera does not have.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("there is no {form} picture: {reason}")]
@@ -77,18 +84,24 @@ pub struct NoForm {
     pub form: Form,
     /// Why not, and what to do about it.
     pub reason: String,
+    /// Whether it was there and will be tried again.
+    pub for_now: bool,
 }
 
 impl Renditions {
     /// Renditions without viewers, and the demand that their encoders follow.
     /// `missing` says why a form is not there at first.
     pub(super) fn new(missing: PerForm<Option<String>>) -> (Self, Demand) {
+        let lasting = PerForm::from_fn(|form| {
+            let reason = missing[form].clone()?;
+            Some(Missing { reason, for_now: false })
+        });
         let (counts, viewers) = watch::channel(PerForm::default());
         let (wishes, key_units) = watch::channel(PerForm::default());
         let shared = Shared {
             viewers: Mutex::default(),
             next_id: AtomicU64::new(0),
-            missing: watch::Sender::new(missing),
+            missing: watch::Sender::new(lasting),
             encoded: PerForm::default(),
             dropped: PerForm::default(),
             counts,
@@ -128,10 +141,11 @@ impl Renditions {
         self.shared.has(form)
     }
 
-    /// Says from now on why `form` is not there, or that it is. Its viewers stay with it:
+    /// Says from now on why `form` is not there for now, or that it is. Its viewers stay with it:
     /// who can be shown another moves them.
     pub(super) fn set_missing(&self, form: Form, reason: Option<String>) {
-        self.shared.missing.send_modify(|missing| missing[form] = reason);
+        let missing = reason.map(|reason| Missing { reason, for_now: true });
+        self.shared.missing.send_modify(|all| all[form] = missing);
     }
 
     /// Viewers for whom `form` is encoded now, or would be if it were there.
@@ -243,7 +257,9 @@ impl Shared {
     fn has(&self, form: Form) -> Result<(), NoForm> {
         match &self.missing.borrow()[form] {
             None => Ok(()),
-            Some(reason) => Err(NoForm { form, reason: reason.clone() }),
+            Some(Missing { reason, for_now }) => {
+                Err(NoForm { form, reason: reason.clone(), for_now: *for_now })
+            }
         }
     }
 

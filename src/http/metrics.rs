@@ -58,9 +58,13 @@ fn text(status: &Status, refused: u64) -> String {
         ("messages_refused", "Messages that a channel refused.", sessions.messages_refused),
         ("teardowns_stuck", "Pipelines that did not stop.", sessions.teardowns_stuck),
         ("logins_refused", "Wrong passwords and refused tries.", refused),
-        ("offers_too_many", "Offers over an address's limit.", status.refused.offers),
-        ("http_connections_too_many", "Over an address's limit.", status.refused.connections),
-        ("streams_over_limit", "MJPEG readers refused: every place taken.", status.refused.streams),
+        ("offers_refused", "Offers over an address's limit.", status.refused.offers),
+        (
+            "http_connections_refused",
+            "Connections over an address's limit.",
+            status.refused.connections,
+        ),
+        ("streams_refused", "MJPEG readers when every place was taken.", status.refused.streams),
     ];
     for (name, help, count) in counters {
         let name = format!("signpost_{name}_total");

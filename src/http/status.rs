@@ -162,6 +162,12 @@ impl App {
             recognition::Status::Running { degraded, .. } => degraded.clone(),
             recognition::Status::Failed(reason) => Some(format!("recognition: {reason}")),
         });
+        for camera in &self.cameras {
+            let missing =
+                Form::ALL.into_iter().filter_map(|form| camera.renditions().has(form).err());
+            let lost = missing.filter(|missing| missing.for_now);
+            degraded.extend(lost.map(|missing| format!("camera {}: {missing}", camera.name())));
+        }
         let parked = self.sessions.status().borrow().parked;
         if parked > 0 {
             degraded.push(format!("sessions: {parked} pipelines of former viewers do not stop"));

@@ -251,6 +251,9 @@ async fn too_many_offers_of_one_address_have_to_wait() {
     let late = fixture.send(Method::POST, "/whep", &sdp, "").await;
     assert_eq!(late.headers()[RETRY_AFTER], "1");
     problem(late, 429).await;
+    let status = body(fixture.get("/api/v1/status").await).await;
+    assert_eq!(status["refused"], json!({ "connections": 0, "offers": 1, "streams": 0 }));
+    assert!(text(fixture.get("/metrics").await).await.contains("signpost_offers_refused_total 1"));
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::access::not_logged_in;
 use super::offers::MayOffer;
 use super::{App, Caller, Problem, trickle};
+use crate::camera::{self, NoForm};
 use crate::config::IceServer;
 use crate::errors::chain;
 use crate::sessions::{Answer, NotFound, Offer, OfferError, SDP_LIMIT, ViewerError};
@@ -26,6 +27,9 @@ const JSON_LIMIT: usize = 2 * SDP_LIMIT + 1024;
 
 /// A place becomes free when somebody closes a page; sooner than this is luck.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
+
+/// An encoder that gave up is tried again after so long.
+const FORM_RETRY_AFTER: Duration = camera::ABSENCE;
 
 /// Offers come in, sessions end.
 pub fn routes() -> OpenApiRouter<App> {
@@ -306,13 +310,20 @@ impl From<OfferError> for Problem {
             E::Viewer(
                 ViewerError::NoAddress | ViewerError::NoRelay { .. } | ViewerError::Silent { .. },
             ) => (StatusCode::SERVICE_UNAVAILABLE, "no answer"),
+            E::Viewer(ViewerError::NoForm(NoForm { for_now: true, .. })) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "no picture for now")
+            }
+            E::Viewer(ViewerError::NoForm(_)) => (StatusCode::NOT_ACCEPTABLE, "no common codec"),
             E::Viewer(_) => (StatusCode::INTERNAL_SERVER_ERROR, "no answer"),
             E::Abandoned(_) => (StatusCode::CONFLICT, "connection given up"),
             E::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "no new sessions"),
         };
         let problem = Self::new(status, title, chain(&error), error.hint());
-        match status {
-            StatusCode::SERVICE_UNAVAILABLE | StatusCode::CONFLICT => {
+        match (status, &error) {
+            (_, E::Viewer(ViewerError::NoForm(NoForm { for_now: true, .. }))) => {
+                problem.retry_after(FORM_RETRY_AFTER)
+            }
+            (StatusCode::SERVICE_UNAVAILABLE | StatusCode::CONFLICT, _) => {
                 problem.retry_after(RETRY_AFTER)
             }
             _ => problem,

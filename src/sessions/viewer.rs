@@ -118,6 +118,7 @@ impl ViewerError {
         match self {
             Self::Offer { .. } => super::error::AS_IT_IS,
             Self::NoAddress | Self::NoRelay { .. } | Self::Silent { .. } => "try again in a moment",
+            Self::NoForm(_) => "use a browser with H.264, or open /api/v1/stream.mjpeg",
             _ => "try again; if it stays so, look into the log and run signpost check",
         }
     }
