@@ -4,6 +4,14 @@
 export const REQUEST_LIMIT_MS = 2000;
 /** The question whether the device is there is asked often, so the next one may be luckier. */
 const QUESTION_LIMIT_MS = 1000;
+/** Chromium holds each further WebSocket back after some twenty that failed, for 5 s at most. */
+const KNOCKS_AT_ONCE = 12;
+const HELD_KNOCK_LIMIT_MS = 7000;
+/** A connection that the kernel cannot make ends after two minutes; so few are left of six. */
+const REQUEST_IN_SILENCE_EVERY_MS = 30_000;
+
+/** Since a request found no device: knocks so far, and when it was last asked without one. */
+let silence;
 
 /** The device answered with a problem (application/problem+json). */
 export class Refused extends Error {
@@ -29,6 +37,7 @@ export async function request(method, path, body, { ended } = {}) {
     let answer;
     try {
         [response, answer] = await limited(REQUEST_LIMIT_MS, ended, async (signal) => {
+            if (silence?.knocks <= KNOCKS_AT_ONCE && knocks()) await knock(signal);
             response = await fetch(path, {
                 method,
                 headers: body === undefined ? {} : { "Content-Type": "application/json" },
@@ -39,10 +48,12 @@ export async function request(method, path, body, { ended } = {}) {
             return [response, response.status === 204 ? undefined : await response.json()];
         });
     } catch (error) {
+        if (!response && !ended?.aborted) silence ??= { knocks: 0, askedAt: performance.now() };
         // An error page of a proxy is no JSON, but an answer; half of one is none.
         if (!response || response.ok) throw new Unreachable(error.message);
         answer = {};
     }
+    silence = undefined;
     if (!response.ok) {
         throw new Refused(response.status, answer, Number(response.headers.get("Retry-After")) || undefined);
     }
@@ -50,29 +61,43 @@ export async function request(method, path, body, { ended } = {}) {
 }
 
 /**
- * Whether the device answers anything at all. `nth`: how often it was asked in this silence,
- * from 1 on; `ended` as above.
+ * Whether the device answers anything at all. `ended` as above.
  *
- * A connection that is not made yet outlives the request that it was for (Chromium 156), there
- * are six at most, and the kernel knocks for each after 1, 3, 7, 15 s only. In an outage all six
- * soon wait long, and every request waits for one of them. A WebSocket's connection ends with
- * it, so that the next one knocks at once. Requests are made beside it, but fewer and fewer,
- * because browsers hold back a WebSocket that follows others which failed (RFC 6455, 7.2.3).
+ * In Chromium (156) a connection that is not made yet outlives the request that it was for,
+ * there are six at most, and the kernel tries each again after 1, 3, 7, 15 s only. In an outage
+ * all six soon wait long, and every request waits for one of them. A WebSocket's connection ends
+ * with it, so that the next one tries at once: it knocks, and only who is heard asks.
  */
-export function answers(nth, ended) {
+export async function answers(ended) {
+    silence ??= { knocks: 0, askedAt: -Infinity };
     const ask = () => limited(QUESTION_LIMIT_MS, ended, (signal) => fetch("/healthz", { cache: "no-store", signal }));
-    // What answers a knock may be a device without its program.
-    const asked = [limited(QUESTION_LIMIT_MS, ended, knock).then(ask)];
-    if (Number.isInteger(Math.log2(nth))) asked.push(ask());
-    return Promise.any(asked).then(
-        () => true,
-        () => false,
-    );
+    const asked = [];
+    if (knocks()) {
+        silence.knocks += 1;
+        const limit_ms = silence.knocks > KNOCKS_AT_ONCE ? HELD_KNOCK_LIMIT_MS : QUESTION_LIMIT_MS;
+        // What hears a knock may be a device without its program.
+        asked.push(limited(limit_ms, ended, knock).then(ask));
+    }
+    if (!knocks() || performance.now() - silence.askedAt >= REQUEST_IN_SILENCE_EVERY_MS) {
+        silence.askedAt = performance.now();
+        asked.push(ask());
+    }
+    try {
+        await Promise.any(asked);
+        silence = undefined;
+        return true;
+    } catch {
+        return false;
+    }
 }
+
+/** Whether this is a Chromium. Others hold WebSockets back sooner and for longer. */
+const knocks = () => /Chrom(e|ium)\//.test(navigator.userAgent);
 
 /** Resolves when anything answers a WebSocket; that there is none here is an answer. */
 function knock(signal) {
     return new Promise((resolve, reject) => {
+        // A page that may not make one throws here, which is no answer.
         const socket = new WebSocket(new URL("/healthz", location.href.replace(/^http/, "ws")));
         socket.onopen = () => socket.close();
         socket.onclose = resolve;

@@ -52,8 +52,8 @@ const remedies = {
 };
 /** What the device says of its camera. */
 let camera;
-/** Whether the device is being asked for its status. */
-let askingStatus = false;
+/** The question for the status that is open, if one is. */
+let askingStatus;
 /** Why it did not start the camera when it was asked to. */
 let unstarted;
 
@@ -191,13 +191,13 @@ async function startCamera() {
     show();
 }
 
-/**
- * Asked for at regular times, and when the picture stands still; not while another question
- * is open or the device silent, because it would take the connections of its return.
- */
-async function askStatus() {
-    if (askingStatus || viewing.silent) return;
-    askingStatus = true;
+/** Asked for at regular times, and when the picture stands still; once at a time. */
+function askStatus() {
+    askingStatus ??= readStatus().finally(() => (askingStatus = undefined));
+    return askingStatus;
+}
+
+async function readStatus() {
     try {
         const answer = await request("GET", "/api/v1/status");
         const was = camera?.state;
@@ -213,8 +213,6 @@ async function askStatus() {
     } catch (error) {
         if (error instanceof Refused && error.status === 401) location.replace("/login");
         // Otherwise the connection itself will tell.
-    } finally {
-        askingStatus = false;
     }
 }
 
@@ -319,7 +317,8 @@ setInterval(() => {
     status.show(performance.now(), overlayInWords());
     showLine();
 }, FIGURES_EVERY_MS);
-setInterval(askStatus, STATUS_EVERY_MS);
+// A silent device is asked whether it is there, which is enough.
+setInterval(() => viewing.silent || askStatus(), STATUS_EVERY_MS);
 
 // What tests and figures read.
 window.signpost = {

@@ -52,8 +52,6 @@ export class Viewing {
     #repairAt = 0;
     #askedAt = 0;
     #asking;
-    /** Questions of this silence. */
-    #asked = 0;
 
     /**
      * `on` holds the callbacks: `changed()`, `track(connection, stream, receiver)`,
@@ -334,11 +332,9 @@ export class Viewing {
         this.#askedAt = now;
         const asking = new AbortController();
         this.#asking = asking;
-        this.#asked += 1;
-        const there = await answers(this.#asked, asking.signal);
+        const there = await answers(asking.signal);
         if (this.#asking !== asking) return; // It was ended meanwhile.
         this.#asking = undefined;
-        if (there) this.#asked = 0;
         this.#step({ type: there ? "answered" : "unanswered" });
     }
 }

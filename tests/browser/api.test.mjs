@@ -5,7 +5,7 @@ import { afterEach, beforeEach, mock, test } from "node:test";
 
 import { pageModule } from "./modules.mjs";
 
-const { answers } = await pageModule("api.js");
+const { answers, request, Unreachable } = await pageModule("api.js");
 
 /** Knocks and requests so far, and what becomes of them. */
 let world;
@@ -25,59 +25,114 @@ class FakeWebSocket {
 
 function fakeFetch(path, { signal }) {
     world.requests.push(path);
-    if (world.answered) return Promise.resolve({});
+    if (world.answered) return Promise.resolve({ ok: true, status: 204 });
     if (world.refused) return Promise.reject(new TypeError("refused"));
     return new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("aborted"))));
 }
 
-beforeEach(() => {
-    world = { knocks: [], requests: [], heard: false, answered: false, refused: false };
-    Object.assign(globalThis, { WebSocket: FakeWebSocket, fetch: fakeFetch, location: { href: "http://device:8080/?a" } });
+beforeEach(async () => {
+    world = { now: 0, knocks: [], requests: [], heard: true, answered: true, refused: false };
+    const location = { href: "http://device:8080/?a" };
+    Object.assign(globalThis, { WebSocket: FakeWebSocket, fetch: fakeFetch, location });
+    is("HeadlessChrome/156.0");
+    Object.defineProperty(globalThis, "performance", { value: { now: () => world.now }, configurable: true });
     mock.timers.enable({ apis: ["setTimeout"] });
+    // Whatever silence there was is over.
+    await answers();
+    await settle();
+    await settle();
+    Object.assign(world, { knocks: [], requests: [] });
 });
-
 afterEach(() => mock.timers.reset());
 
-/** Lets the limits pass, one after the other. */
-async function late(answer) {
-    for (let limit = 0; limit < 2; limit += 1) {
+/** This is the browser. */
+function is(userAgent) {
+    Object.defineProperty(globalThis, "navigator", { value: { userAgent }, configurable: true });
+}
+
+const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+/** Lets so many seconds pass. */
+async function pass(seconds) {
+    for (let second = 0; second < seconds; second += 1) {
+        world.now += 1000;
         mock.timers.tick(1000);
-        await new Promise((resolve) => setImmediate(resolve));
+        await settle();
     }
+}
+
+/** Whether the device answers, which it has this long to do. */
+async function within(seconds) {
+    let answer = "none yet";
+    answers().then((there) => (answer = there));
+    await settle();
+    await settle();
+    await pass(seconds);
     return answer;
 }
 
-test("who answers a knock is asked", async () => {
-    Object.assign(world, { heard: true, answered: true });
-    assert.equal(await answers(3), true);
-    assert.deepEqual(world.knocks.map(({ url }) => url), ["ws://device:8080/healthz"]);
-    assert.deepEqual(world.requests, ["/healthz"]);
+const nobodyIsThere = () => Object.assign(world, { heard: false, answered: false });
+
+test("a device that is there says so", async () => {
+    assert.equal(await within(0), true);
+    assert.deepEqual(new Set(world.knocks.map(({ url }) => url)), new Set(["ws://device:8080/healthz"]));
+    assert.deepEqual(new Set(world.requests), new Set(["/healthz"]));
 });
 
-test("a device whose program is down answers knocks, and is not there", async () => {
-    Object.assign(world, { heard: true, refused: true });
-    assert.equal(await answers(3), false);
+test("a device whose program is down hears knocks, and is not there", async () => {
+    Object.assign(world, { answered: false, refused: true });
+    assert.equal(await within(0), false);
 });
 
-test("a knock that nobody hears ends with its connection", async () => {
-    assert.equal(await late(answers(3)), false);
-    assert.deepEqual([world.knocks.length, world.knocks[0].closed, world.requests.length], [1, true, 0]);
+test("in a silence there are many knocks, whose connections end, and few requests", async () => {
+    nobodyIsThere();
+    for (let question = 0; question < 10; question += 1) assert.equal(await within(1), false);
+    assert.deepEqual([world.knocks.length, world.requests.length], [10, 1]);
+    assert.ok(world.knocks.every(({ closed }) => closed));
+    await pass(20);
+    assert.equal(await within(1), false);
+    assert.equal(world.requests.length, 2);
 });
 
-test("questions go without a knock, too, and fewer and fewer", async () => {
+test("a knock that the browser holds back is waited for", async () => {
+    nobodyIsThere();
+    for (let question = 0; question < 12; question += 1) assert.equal(await within(1), false);
+    const asked = within(6);
+    await settle();
+    await settle();
     world.answered = true;
-    for (const nth of [1, 2, 4, 8, 64]) assert.equal(await answers(nth), true);
-    assert.equal(world.requests.length, 5);
-    world.answered = false;
-    const rest = Promise.all([3, 5, 6, 7, 63].map((nth) => answers(nth)));
-    assert.equal((await late(rest)).includes(true), false);
-    assert.equal(world.requests.length, 5);
+    world.knocks.at(-1).onclose();
+    assert.equal(await asked, true);
 });
 
-test("a question that has been ended knocks no more", async () => {
-    const ended = new AbortController();
-    const asked = answers(3, ended.signal);
-    ended.abort();
-    assert.equal(await asked, false);
-    assert.equal(world.knocks[0].closed, true);
+test("a long silence is asked into without a knock as well, for as long as it lasts", async () => {
+    nobodyIsThere();
+    for (let question = 0; question < 100; question += 1) await within(7);
+    world.requests = [];
+    for (let question = 0; question < 10; question += 1) await within(7);
+    assert.ok(world.requests.length >= 2, `${world.requests.length} in 70 s`);
+});
+
+test("a request into a silence knocks before", async () => {
+    nobodyIsThere();
+    await within(1);
+    world.requests = [];
+    const failed = assert.rejects(request("GET", "/api/v1/status"), Unreachable);
+    await settle();
+    await pass(2);
+    await failed;
+    assert.deepEqual(world.requests, []);
+    Object.assign(world, { heard: true, answered: true });
+    await request("GET", "/api/v1/status");
+    assert.deepEqual(world.requests, ["/api/v1/status"]);
+    const { length } = world.knocks;
+    await request("GET", "/api/v1/status");
+    assert.equal(world.knocks.length, length, "the silence is over");
+});
+
+test("a browser that is no Chromium asks by requests alone", async () => {
+    is("Mozilla/5.0 (X11; rv:150.0) Gecko/20100101 Firefox/150.0");
+    nobodyIsThere();
+    for (let question = 0; question < 5; question += 1) assert.equal(await within(1), false);
+    assert.deepEqual([world.knocks.length, world.requests.length], [0, 5]);
 });
