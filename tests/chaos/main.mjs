@@ -44,7 +44,7 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
 
 // A scenario that failed leaves promises behind, which fail when its programs end. Its
 // row has told why; ending here would leave the programs of the others.
-process.on("unhandledRejection", () => {});
+process.on("unhandledRejection", (reason) => console.error(`left behind: ${reason?.message ?? reason}`));
 
 const options = { short: values.short, seed: Number(values.seed), minutes: Number(values.minutes) };
 
