@@ -7,10 +7,11 @@ const QUESTION_LIMIT_MS = 1000;
 /** Chromium holds each further WebSocket back after some twenty that failed, for 5 s at most. */
 const KNOCKS_AT_ONCE = 12;
 const HELD_KNOCK_LIMIT_MS = 7000;
-/** A connection that the kernel cannot make ends after two minutes; so few are left of six. */
-const REQUEST_IN_SILENCE_EVERY_MS = 30_000;
+/** At first the kernel tries soon again; later a request takes one of six connections for two minutes. */
+const ASKED_WITH_KNOCKS = [1, 2, 4, 8];
+const ASKED_EVERY_MS = 30_000;
 
-/** Since a request found no device: knocks so far, and when it was last asked without one. */
+/** Since the device answered last: questions, and when it was asked without one. */
 let silence;
 
 /** The device answered with a problem (application/problem+json). */
@@ -37,7 +38,6 @@ export async function request(method, path, body, { ended } = {}) {
     let answer;
     try {
         [response, answer] = await limited(REQUEST_LIMIT_MS, ended, async (signal) => {
-            if (silence?.knocks <= KNOCKS_AT_ONCE && knocks()) await knock(signal);
             response = await fetch(path, {
                 method,
                 headers: body === undefined ? {} : { "Content-Type": "application/json" },
@@ -48,7 +48,6 @@ export async function request(method, path, body, { ended } = {}) {
             return [response, response.status === 204 ? undefined : await response.json()];
         });
     } catch (error) {
-        if (!response && !ended?.aborted) silence ??= { knocks: 0, askedAt: performance.now() };
         // An error page of a proxy is no JSON, but an answer; half of one is none.
         if (!response || response.ok) throw new Unreachable(error.message);
         answer = {};
@@ -66,19 +65,21 @@ export async function request(method, path, body, { ended } = {}) {
  * In Chromium (156) a connection that is not made yet outlives the request that it was for,
  * there are six at most, and the kernel tries each again after 1, 3, 7, 15 s only. In an outage
  * all six soon wait long, and every request waits for one of them. A WebSocket's connection ends
- * with it, so that the next one tries at once: it knocks, and only who is heard asks.
+ * with it, so that the next one tries at once: it knocks, and who is heard asks. After several
+ * outages it is held back; so requests are made without it, too, at first and then seldom.
  */
 export async function answers(ended) {
-    silence ??= { knocks: 0, askedAt: -Infinity };
+    silence ??= { questions: 0, askedAt: performance.now() };
+    silence.questions += 1;
     const ask = () => limited(QUESTION_LIMIT_MS, ended, (signal) => fetch("/healthz", { cache: "no-store", signal }));
     const asked = [];
     if (knocks()) {
-        silence.knocks += 1;
-        const limit_ms = silence.knocks > KNOCKS_AT_ONCE ? HELD_KNOCK_LIMIT_MS : QUESTION_LIMIT_MS;
+        const limit_ms = silence.questions > KNOCKS_AT_ONCE ? HELD_KNOCK_LIMIT_MS : QUESTION_LIMIT_MS;
         // What hears a knock may be a device without its program.
         asked.push(limited(limit_ms, ended, knock).then(ask));
     }
-    if (!knocks() || performance.now() - silence.askedAt >= REQUEST_IN_SILENCE_EVERY_MS) {
+    const due = ASKED_WITH_KNOCKS.includes(silence.questions) || performance.now() - silence.askedAt >= ASKED_EVERY_MS;
+    if (!knocks() || due) {
         silence.askedAt = performance.now();
         asked.push(ask());
     }
