@@ -1,13 +1,16 @@
 //! The second real peer: a webrtcbin that receives, with both data channels.
 
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_sdp::SDPMessage;
 use gstreamer_webrtc as gst_webrtc;
-use gstreamer_webrtc::{WebRTCDataChannel, WebRTCRTPTransceiverDirection, WebRTCSDPType};
+use gstreamer_webrtc::{
+    WebRTCDataChannel, WebRTCDataChannelState, WebRTCRTPTransceiverDirection, WebRTCSDPType,
+};
 
 /// Longer than anything here takes on a busy machine; reaching it is a failure.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -182,9 +185,14 @@ fn channel(
 
 /// Tells what happens on a channel.
 fn watch(channel: &WebRTCDataChannel, label: &str, post: &Sender<Seen>) {
-    let (label, opened) = (label.to_owned(), post.clone());
-    let name = label.clone();
-    channel.connect_on_open(move |_| drop(opened.send(Seen::Opened(name.clone()))));
+    let label = label.to_owned();
+    // A channel of a connection that stands can be open before anything listens to it.
+    let (once, open, name) = (Once::new(), post.clone(), label.clone());
+    let opened = Arc::new(move || {
+        once.call_once(|| drop(open.send(Seen::Opened(name.clone()))));
+    });
+    let on_open = opened.clone();
+    channel.connect_on_open(move |_| on_open());
     let (name, closed) = (label.clone(), post.clone());
     channel.connect_on_close(move |_| drop(closed.send(Seen::Closed(name.clone()))));
     let (name, text) = (label.clone(), post.clone());
@@ -196,6 +204,9 @@ fn watch(channel: &WebRTCDataChannel, label: &str, post: &Sender<Seen>) {
         let bytes = message.map(|bytes| bytes.to_vec()).unwrap_or_default();
         let _ = binary.send(Seen::Binary(label.clone(), bytes));
     });
+    if channel.ready_state() == WebRTCDataChannelState::Open {
+        opened();
+    }
 }
 
 /// Tells of every packet and picture, and decodes them if asked to.
