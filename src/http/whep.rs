@@ -316,7 +316,7 @@ impl From<OfferError> for Problem {
             E::Viewer(ViewerError::NoForm(_)) => (StatusCode::NOT_ACCEPTABLE, "no common codec"),
             E::Viewer(_) => (StatusCode::INTERNAL_SERVER_ERROR, "no answer"),
             E::Abandoned(_) => (StatusCode::CONFLICT, "connection given up"),
-            E::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "no new sessions"),
+            E::Clogged | E::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "no new sessions"),
         };
         let problem = Self::new(status, title, chain(&error), error.hint());
         match (status, &error) {

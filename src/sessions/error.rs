@@ -73,6 +73,9 @@ pub enum OfferError {
     /// The connection ended before its answer was ready.
     #[error("connection {0} was closed before its answer was ready")]
     Abandoned(ConnectionId),
+    /// As many pipelines of former viewers hang as there is room for.
+    #[error("no sessions are taken: too many pipelines of former viewers do not stop")]
+    Clogged,
     /// The program is ending, or the kernel gives no random bytes.
     #[error("no sessions are taken: {0}")]
     Unavailable(&'static str),
@@ -107,6 +110,7 @@ impl OfferError {
             }
             Self::Viewer(error) => error.hint(),
             Self::Abandoned(_) => "make a new offer",
+            Self::Clogged => "restart signpost or the device; the log tells of each pipeline",
             Self::Unavailable(_) => "try again in a moment",
         }
     }
