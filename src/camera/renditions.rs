@@ -32,7 +32,7 @@ pub struct Renditions {
 pub(super) struct Shared {
     viewers: Mutex<Vec<Viewer>>,
     next_id: AtomicU64,
-    missing: watch::Sender<PerForm<Option<Missing>>>,
+    missing: watch::Sender<PerForm<Option<NoForm>>>,
     encoded: PerForm<AtomicU64>,
     dropped: PerForm<AtomicU64>,
     counts: watch::Sender<PerForm<usize>>,
@@ -69,13 +69,6 @@ pub(super) struct Demand {
     pub key_units: watch::Receiver<PerForm<u64>>,
 }
 
-/// Why a form is not there.
-#[derive(Clone, Debug)]
-struct Missing {
-    reason: String,
-    for_now: bool,
-}
-
 /// A form that this camera does not have.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("there is no {form} picture: {reason}")]
@@ -94,7 +87,7 @@ impl Renditions {
     pub(super) fn new(missing: PerForm<Option<String>>) -> (Self, Demand) {
         let lasting = PerForm::from_fn(|form| {
             let reason = missing[form].clone()?;
-            Some(Missing { reason, for_now: false })
+            Some(NoForm { form, reason, for_now: false })
         });
         let (counts, viewers) = watch::channel(PerForm::default());
         let (wishes, key_units) = watch::channel(PerForm::default());
@@ -144,7 +137,7 @@ impl Renditions {
     /// Says from now on why `form` is not there for now, or that it is. Its viewers stay with it:
     /// who can be shown another moves them.
     pub(super) fn set_missing(&self, form: Form, reason: Option<String>) {
-        let missing = reason.map(|reason| Missing { reason, for_now: true });
+        let missing = reason.map(|reason| NoForm { form, reason, for_now: true });
         self.shared.missing.send_modify(|all| all[form] = missing);
     }
 
@@ -255,12 +248,7 @@ impl Viewer {
 
 impl Shared {
     fn has(&self, form: Form) -> Result<(), NoForm> {
-        match &self.missing.borrow()[form] {
-            None => Ok(()),
-            Some(Missing { reason, for_now }) => {
-                Err(NoForm { form, reason: reason.clone(), for_now: *for_now })
-            }
-        }
+        self.missing.borrow()[form].clone().map_or(Ok(()), Err)
     }
 
     /// Changes what a viewer does, and asks for the key unit that it then waits for.
