@@ -13,6 +13,7 @@ use super::meter::Meter;
 use super::offer::Video;
 use super::recent::Recent;
 use super::repeats::Repeats;
+use super::shell::Shells;
 
 /// The estimator's limits and its first word, in multiples of the rate that is
 /// sent: it also paces what it passes on, and with twice the rate a picture takes
@@ -44,7 +45,9 @@ pub(super) struct Congestion {
     pub meter: Meter,
     most_kbps: Arc<AtomicU32>,
     estimator: Arc<OnceLock<gst::glib::WeakRef<gst::Element>>>,
-    shell: Arc<OnceLock<gst::glib::WeakRef<gst::Bin>>>,
+    shells: Shells,
+    /// What webrtcbin got of them.
+    shell: Arc<Mutex<Option<gst::Bin>>>,
     passed: Arc<Mutex<Passed>>,
 }
 
@@ -74,14 +77,15 @@ struct Passed {
 }
 
 impl Congestion {
-    /// `most_kbps`: what is sent at most, without repeats.
-    pub fn new(meter: Meter, most_kbps: u32, feedback: Feedback) -> Self {
+    /// `most_kbps`: what is sent at most, without repeats. `shells`: those of all viewers.
+    pub fn new(meter: Meter, most_kbps: u32, feedback: Feedback, shells: Shells) -> Self {
         let losses = (feedback == Feedback::Reports).then(LossBased::default);
         let passed = Passed { losses, ..Passed::default() };
         let congestion = Self {
             meter,
             most_kbps: Arc::new(most_kbps.into()),
             estimator: Arc::default(),
+            shells,
             shell: Arc::default(),
             passed: Arc::new(Mutex::new(passed)),
         };
@@ -107,32 +111,23 @@ impl Congestion {
     }
 
     /// The element behind webrtcbin's retransmission. Asked for on webrtcbin's thread.
-    ///
-    /// It is a shell around what works, because webrtcbin keeps one reference too many
-    /// of it: it counts on a floating one, and the bindings know none (GStreamer 1.22;
-    /// 70 estimators stayed of 70 viewers). See [`Self::let_go`].
     pub fn sender(&self) -> Option<gst::Element> {
         let element =
             self.estimator().or_else(|| gst::ElementFactory::make("identity").build().ok())?;
         watch(&element.static_pad("sink")?, self.clone());
-        let shell = gst::Bin::new();
-        shell.add(&element).ok()?;
-        for name in ["sink", "src"] {
-            shell.add_pad(&gst::GhostPad::with_target(&element.static_pad(name)?).ok()?).ok()?;
-        }
-        let _ = self.shell.set(shell.downgrade());
+        let shell = self.shells.around(&element).ok()?;
+        self.shell().replace(shell.clone());
         Some(shell.upcast())
     }
 
-    /// Empties the shell that webrtcbin keeps. Call when its pipeline has stopped.
+    /// Takes it out of what webrtcbin keeps. Call when its pipeline has stopped.
     pub fn let_go(&self) {
-        let Some(shell) = self.shell.get().and_then(gst::glib::WeakRef::upgrade) else { return };
-        for pad in shell.pads() {
-            let _ = shell.remove_pad(&pad);
-        }
-        for element in shell.children() {
-            let _ = shell.remove(&element);
-        }
+        let shell = self.shell().take();
+        shell.into_iter().for_each(|shell| self.shells.give_back(shell));
+    }
+
+    fn shell(&self) -> MutexGuard<'_, Option<gst::Bin>> {
+        self.shell.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Google's congestion control (draft-ietf-rmcat-gcc-02).
@@ -191,7 +186,8 @@ impl Congestion {
 
     /// How low and how high an estimate may be, in bit/s.
     fn bounds(&self) -> (u32, u32) {
-        (LEAST_BPS.min(self.most_bps()), self.most_bps())
+        let most = self.most_bps();
+        (LEAST_BPS.min(most), most)
     }
 
     fn passed(&self) -> MutexGuard<'_, Passed> {
@@ -313,7 +309,12 @@ mod tests {
     fn what_webrtcbin_keeps_of_a_viewer_is_empty() {
         gst::init().unwrap();
         register();
-        let congestion = Congestion::new(Meter::new(Instant::now()), 1000, Feedback::TransportWide);
+        let congestion = Congestion::new(
+            Meter::new(Instant::now()),
+            1000,
+            Feedback::TransportWide,
+            Shells::default(),
+        );
         let kept = congestion.sender().unwrap().downcast::<gst::Bin>().unwrap();
         let estimator = congestion.estimator.get().unwrap();
         assert_eq!((kept.children().len(), kept.pads().len()), (1, 2));

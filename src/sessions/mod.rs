@@ -34,6 +34,7 @@ mod report;
 mod sdp;
 mod seldom;
 mod session;
+mod shell;
 mod signals;
 mod stamp;
 mod table;
@@ -319,5 +320,18 @@ impl Sessions {
         self.camera_names.iter().position(|known| known == name).ok_or_else(|| {
             OfferError::UnknownCamera { name: name.to_owned(), known: self.camera_names.join(", ") }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pipelines_that_hang_clog_when_there_are_as_many_as_connections_at_once() {
+        let bound = 16 * table::CONNECTIONS_PER_PLACE;
+        let hung = |parked| Status { max_viewers: 16, parked, ..Status::default() };
+        assert!(!hung(bound - 1).is_clogged());
+        assert!(hung(bound).is_clogged());
     }
 }

@@ -25,6 +25,7 @@ use super::offer::Checked;
 use super::post::{EVENTS_PER_CONNECTION, Event};
 use super::report;
 use super::seldom::Seldom;
+use super::shell::Shells;
 use super::table::{CONNECTIONS_PER_PLACE, Table, Todo, Wish};
 use super::trickle::{Fragment, TrickleError};
 use super::viewer;
@@ -95,6 +96,7 @@ pub(super) struct Owner {
     work: JoinSet<Done>,
     /// Pipelines that did not stop in time.
     parked: JoinSet<Result<(), tokio::task::JoinError>>,
+    shells: Shells,
     status: Status,
     published: watch::Sender<Status>,
     ticked: watch::Sender<Option<gstreamer::ClockTime>>,
@@ -129,6 +131,7 @@ impl Owner {
             complaints: Seldom::default(),
             work: JoinSet::new(),
             parked: JoinSet::new(),
+            shells: Shells::default(),
             published: watch::Sender::new(status.clone()),
             ticked: watch::Sender::new(None),
             status,

@@ -32,7 +32,7 @@ impl Owner {
         // A page that gave up waiting offers again at once, and its place must be free by then.
         self.give_up_unheard();
         if self.status.is_clogged() {
-            return Err(OfferError::Unavailable("too many pipelines of former viewers hang"));
+            return Err(OfferError::Clogged);
         }
         let camera = &self.cameras[self.table.camera_of(&wish)];
         if *camera.status().borrow() == camera::Status::Stopped {
@@ -54,6 +54,7 @@ impl Owner {
                 Meter::new(self.started),
                 self.encoder.bitrate_kbps,
                 Feedback::of(&offer.video),
+                self.shells.clone(),
             ),
             reply: None,
             answer: None,
