@@ -4,10 +4,17 @@
 //! Eighty threads and more hand buffers to each other here. With an arena for eight threads
 //! each and GLib's own magazines, what one thread frees another does not get: ten viewers
 //! made the process grow by 136 MB in an hour, five by 16 MB in two minutes. With these
-//! settings it stays (glibc 2.36, GLib 2.74).
+//! settings it grew by 4 MB in an hour (glibc 2.36, GLib 2.74).
+//!
+//! An arena shrinks by itself at its end only, where some small thing is in use. After 1,000
+//! viewers 22 of its 28 MB were free and kept, so it is trimmed.
 
+#![allow(unsafe_code, reason = "nothing but this C function trims an arena in its middle")]
+
+use std::convert::Infallible;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
+use std::time::Duration;
 
 const SETTINGS: [(&str, &str); 3] = [
     ("G_SLICE", "always-malloc"),
@@ -15,6 +22,10 @@ const SETTINGS: [(&str, &str); 3] = [
     // In bytes; set, it also keeps the limit for mmap from growing with what is freed.
     ("MALLOC_TRIM_THRESHOLD_", "131072"),
 ];
+
+/// While twelve viewers watch it takes 0.1 ms, and 5 ms when they have just left (a server of
+/// two cores); who allocates waits meanwhile, so it is seldom.
+const TRIM_EVERY: Duration = Duration::from_secs(10);
 
 /// Starts this program again, as the same process, with the settings that are missing;
 /// returns if there are none. What somebody has set stays.
@@ -31,4 +42,14 @@ pub fn settle() {
     };
     // It runs all the same, and needs more memory.
     log::warn!("the allocator's settings cannot be made: {error}");
+}
+
+/// Gives freed memory back to the kernel from time to time.
+pub async fn trim() -> Infallible {
+    loop {
+        tokio::time::sleep(TRIM_EVERY).await;
+        // SAFETY: malloc_trim(3) may be called at any time and from any thread.
+        let trimmed = tokio::task::spawn_blocking(|| unsafe { libc::malloc_trim(0) });
+        let _ = trimmed.await;
+    }
 }

@@ -8,6 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{broadcast, watch};
 
 use super::RunArgs;
+use super::allocator;
 use super::exit::{Exit, Failure, OrExit as _};
 use super::owners::Owners;
 use crate::camera::{self, Camera, Encoder};
@@ -101,6 +102,7 @@ async fn serve(args: &RunArgs, config: Config) -> Result<(), Failure> {
     let outcome = tokio::select! {
         () = signals.wait() => Ok(()),
         failure = owners.first_end() => Err(failure),
+        never = allocator::trim() => match never {},
     };
     drop(stop);
     tokio::select! {

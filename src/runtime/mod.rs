@@ -1,6 +1,6 @@
 //! Runs TensorFlow Lite models behind one small trait.
 //!
-//! [`litert`] is the real runtime and the program's only unsafe file;
+//! [`litert`] is the real runtime, the one file that calls its C library;
 //! [`scripted`] stands in for it where the library is not installed and in tests.
 
 use std::path::PathBuf;
