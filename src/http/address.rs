@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::refusals::{Limit, Refusals};
 
-/// Connections of one address at the same time. A browser takes six for all its
-/// pages of this device; a proxy in front of sixteen viewers two for each. Slow
+/// Connections of one address at the same time. A Chromium takes six for its
+/// pages of this device, six for questions without a login, and knocks; a proxy in front of sixteen viewers two for each. Slow
 /// heads and bodies cost their sender these places, and nobody else any.
 pub const CONNECTIONS: usize = 32;
 

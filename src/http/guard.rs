@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, HOST, ORIGIN, VARY,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, HOST, ORIGIN, UPGRADE, VARY,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 
@@ -79,9 +79,10 @@ impl Guard {
         if whep && self.origins.contains(&text) {
             return Ok(Some(origin));
         }
-        // A foreign page may ask for a page or a picture; without CORS it cannot
-        // read the answer.
-        let reads_only = matches!(*request.method, Method::GET | Method::HEAD) && !whep;
+        // A foreign page may ask for a page or a picture; without CORS it cannot read the
+        // answer. Whether a WebSocket opens it can.
+        let reads = matches!(*request.method, Method::GET | Method::HEAD) && !whep;
+        let reads_only = reads && !request.headers.contains_key(UPGRADE);
         if reads_only { Ok(None) } else { Err(Refusal::ForeignOrigin) }
     }
 

@@ -1,17 +1,20 @@
-//! Whether this device works; not whether it has a camera.
+//! Whether this device is there, and works; not whether it has a camera.
 
 use axum::Json;
 use axum::extract::State;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::http::StatusCode;
+use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{App, Problem};
 
-/// The one route.
+/// The two routes.
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(healthz))
+    OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(knock))
 }
 
 /// What a watchdog needs to know, and nothing about the place.
@@ -42,4 +45,27 @@ async fn healthz(State(app): State<App>) -> Result<Json<Health>, Problem> {
         ));
     }
     Ok(Json(Health { status: if app.degraded().is_empty() { "healthy" } else { "degraded" } }))
+}
+
+/// A WebSocket (RFC 6455) that is opened and ends at once: with it the page asks whether
+/// the device is there, because Chromium connects anew for each, and holds back a page
+/// whose WebSockets are never opened.
+#[utoipa::path(get, path = "/api/v1/knock", tag = "status", responses(
+    (status = 101, description = "open, and closed at once"),
+    (status = "4XX", description = "no handshake of a WebSocket", body = Problem,
+        content_type = "application/problem+json"),
+))]
+async fn knock(
+    handshake: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Problem> {
+    match handshake {
+        // The server hands no connection on: this one ends with the answer.
+        Ok(handshake) => Ok(handshake.on_upgrade(async |_| {})),
+        Err(refusal) => Err(Problem::new(
+            refusal.status(),
+            "no WebSocket",
+            refusal.body_text(),
+            "open this address as a WebSocket; GET /healthz asks the same by a request",
+        )),
+    }
 }

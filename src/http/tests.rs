@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::header::{
     ACCESS_CONTROL_REQUEST_METHOD, ALLOW, AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, LOCATION,
-    ORIGIN, RETRY_AFTER, SET_COOKIE, WWW_AUTHENTICATE,
+    ORIGIN, RETRY_AFTER, SET_COOKIE, UPGRADE, WWW_AUTHENTICATE,
 };
 use axum::http::{HeaderName, Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
@@ -338,6 +338,35 @@ async fn health_follows_the_owners_and_not_the_picture() {
     let (recognition, _) = watch::channel(recognition::Status::Starting);
     let gone = Fixture { router, recognition, predictions, _state };
     assert_eq!(problem(gone.get("/healthz").await, 503).await["detail"], "recognition");
+}
+
+#[tokio::test]
+async fn a_knock_is_opened_and_the_connection_ends() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let fixture = fixture(Entry::Free);
+    let listeners = bind(&["127.0.0.1:0".parse().unwrap()]).await.unwrap();
+    let address = listeners.addresses()[0];
+    let (_running, stop) = watch::channel(());
+    tokio::spawn(serve(listeners, fixture.router.clone(), Refusals::default(), stop));
+    let mut client = tokio::net::TcpStream::connect(address).await.unwrap();
+    // The example of RFC 6455, 1.2 and 1.3.
+    let handshake = format!(
+        "GET /api/v1/knock HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\n\
+         Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+         Sec-WebSocket-Version: 13\r\nOrigin: http://{address}\r\n\r\n"
+    );
+    client.write_all(handshake.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
+    assert!(answer.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{answer}");
+    let foreign = [(ORIGIN, "http://evil.example"), (UPGRADE, "websocket")];
+    problem(fixture.send(Method::GET, "/api/v1/knock", &foreign, Body::empty()).await, 403).await;
+    let plain = fixture.get("/api/v1/knock").await;
+    assert!(plain.status().is_client_error());
+    let status = plain.status().as_u16();
+    assert_eq!(problem(plain, status).await["title"], "no WebSocket");
 }
 
 #[tokio::test(start_paused = true)]

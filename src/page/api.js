@@ -11,7 +11,7 @@ const HELD_KNOCK_LIMIT_MS = 7000;
 const ASKED_WITH_KNOCKS = [1, 2, 4, 8];
 const ASKED_EVERY_MS = 30_000;
 
-/** Since the device answered last: questions, and when it was asked without one. */
+/** Since the device answered last: questions, and when one was last put without a knock. */
 let silence;
 
 /** The device answered with a problem (application/problem+json). */
@@ -65,18 +65,21 @@ export async function request(method, path, body, { ended } = {}) {
  * In Chromium (156) a connection that is not made yet outlives the request that it was for,
  * there are six at most, and the kernel tries each again after 1, 3, 7, 15 s only. In an outage
  * all six soon wait long, and every request waits for one of them. A WebSocket's connection ends
- * with it, so that the next one tries at once: it knocks, and who is heard asks. After several
- * outages it is held back; so requests are made without it, too, at first and then seldom.
+ * with it, so that the next one tries at once: the page knocks. In a long silence a knock is
+ * held back; so requests are made, too, at first and then seldom. They carry no login, for which
+ * Chromium has another six connections than for what the page asks for as soon as it is answered.
  */
 export async function answers(ended) {
     silence ??= { questions: 0, askedAt: performance.now() };
     silence.questions += 1;
-    const ask = () => limited(QUESTION_LIMIT_MS, ended, (signal) => fetch("/healthz", { cache: "no-store", signal }));
+    // A proxy that sends who has no login elsewhere is an answer, too.
+    const options = { cache: "no-store", credentials: "omit", redirect: "manual" };
+    const ask = () => limited(QUESTION_LIMIT_MS, ended, (signal) => fetch("/healthz", { ...options, signal }));
     const asked = [];
     if (knocks()) {
         const limit_ms = silence.questions > KNOCKS_AT_ONCE ? HELD_KNOCK_LIMIT_MS : QUESTION_LIMIT_MS;
-        // What hears a knock may be a device without its program.
-        asked.push(limited(limit_ms, ended, knock).then(ask));
+        // What does not open may be a device without its program.
+        asked.push(limited(limit_ms, ended, knock).then((opened) => opened || ask()));
     }
     const due = ASKED_WITH_KNOCKS.includes(silence.questions) || performance.now() - silence.askedAt >= ASKED_EVERY_MS;
     if (!knocks() || due) {
@@ -95,13 +98,15 @@ export async function answers(ended) {
 /** Whether this is a Chromium. Others hold WebSockets back sooner and for longer. */
 const knocks = () => /Chrom(e|ium)\//.test(navigator.userAgent);
 
-/** Resolves when anything answers a WebSocket; that there is none here is an answer. */
+/** Resolves when anything answers a WebSocket: to whether it opened one. */
 function knock(signal) {
     return new Promise((resolve, reject) => {
-        // A page that may not make one throws here, which is no answer.
-        const socket = new WebSocket(new URL("/healthz", location.href.replace(/^http/, "ws")));
-        socket.onopen = () => socket.close();
-        socket.onclose = resolve;
+        const socket = new WebSocket(new URL("/api/v1/knock", location.href.replace(/^http/, "ws")));
+        socket.onopen = () => {
+            resolve(true);
+            socket.close();
+        };
+        socket.onclose = () => resolve(false);
         const end = () => {
             reject(new Unreachable("no answer to a knock"));
             socket.close();

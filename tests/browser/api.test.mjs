@@ -15,23 +15,24 @@ class FakeWebSocket {
     constructor(url) {
         this.url = `${url}`;
         world.knocks.push(this);
-        // That it is no WebSocket is heard as its end.
-        if (world.heard) setImmediate(() => this.onclose());
+        // What is no WebSocket is heard as its end.
+        if (world.heard) setImmediate(() => (world.opens ? this.onopen() : this.onclose()));
     }
     close() {
         this.closed = true;
     }
 }
 
-function fakeFetch(path, { signal }) {
+function fakeFetch(path, { signal, credentials }) {
     world.requests.push(path);
+    world.logins += credentials === "omit" ? 0 : 1;
     if (world.answered) return Promise.resolve({ ok: true, status: 204 });
     if (world.refused) return Promise.reject(new TypeError("refused"));
     return new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("aborted"))));
 }
 
 beforeEach(async () => {
-    world = { now: 0, knocks: [], requests: [], heard: true, answered: true, refused: false };
+    world = { now: 0, knocks: [], requests: [], logins: 0, heard: true, opens: true, answered: true, refused: false };
     const location = { href: "http://device:8080/?a" };
     Object.assign(globalThis, { WebSocket: FakeWebSocket, fetch: fakeFetch, location });
     is("HeadlessChrome/156.0");
@@ -75,12 +76,32 @@ const nobodyIsThere = () => Object.assign(world, { heard: false, answered: false
 
 test("a device that is there says so", async () => {
     assert.equal(await within(0), true);
-    assert.deepEqual(new Set(world.knocks.map(({ url }) => url)), new Set(["ws://device:8080/healthz"]));
+    assert.deepEqual(new Set(world.knocks.map(({ url }) => url)), new Set(["ws://device:8080/api/v1/knock"]));
     assert.deepEqual(new Set(world.requests), new Set(["/healthz"]));
 });
 
+test("a knock that is opened is answer enough", async () => {
+    world.answered = false;
+    assert.equal(await within(0), true);
+    assert.ok(world.knocks.every(({ closed }) => closed));
+});
+
+test("a device that opens no WebSocket is asked by a request", async () => {
+    nobodyIsThere();
+    for (let question = 0; question < 2; question += 1) assert.equal(await within(1), false);
+    Object.assign(world, { heard: true, opens: false, answered: true, requests: [] });
+    assert.equal(await within(0), true);
+    assert.deepEqual(world.requests, ["/healthz"]);
+});
+
+test("questions take no connection that a request with a login could need", async () => {
+    nobodyIsThere();
+    for (let question = 0; question < 10; question += 1) await within(1);
+    assert.equal(world.logins, 0);
+});
+
 test("a device whose program is down hears knocks, and is not there", async () => {
-    Object.assign(world, { answered: false, refused: true });
+    Object.assign(world, { opens: false, answered: false, refused: true });
     assert.equal(await within(0), false);
 });
 

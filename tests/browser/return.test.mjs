@@ -252,7 +252,16 @@ test("a device that is away for 20 s is waited for, and its picture comes back",
 });
 
 /** The page does not hear whether the device is there: what it does then, it does not do by itself. */
-const withoutQuestions = (viewer) => viewer.page.route("**/healthz", (route) => route.abort());
+async function withoutQuestions({ page }) {
+    await page.route("**/healthz", (route) => route.abort());
+    await page.evaluate(() => {
+        window.WebSocket = class {
+            constructor() {
+                throw new Error("nobody hears a knock");
+            }
+        };
+    });
+}
 
 test("a device that stays away for long is connected to when it answers again", async () => {
     const viewer = await open();
