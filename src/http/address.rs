@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::refusals::{Limit, Refusals};
 
-/// Connections of one address at the same time. A Chromium takes six for its
-/// pages of this device, six for questions without a login, and knocks; a proxy in front of sixteen viewers two for each. Slow
-/// heads and bodies cost their sender these places, and nobody else any.
+/// Connections of one address at the same time. A Chromium takes six for its pages of this
+/// device, six for questions without a login, and knocks; a proxy in front of sixteen
+/// viewers two for each. Slow heads and bodies cost their sender these places, and nobody
+/// else any.
 pub const CONNECTIONS: usize = 32;
 
 /// A host of the internet owns a whole IPv6 /64, so that is what counts, though all hosts of
