@@ -11,7 +11,7 @@ use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 use gstreamer_rtsp_server as gst_rtsp_server;
 use gstreamer_rtsp_server::prelude::*;
-use signpost::camera::{Camera, Encoder, Feed, Form, RawFrame, Settings, Started, Status};
+use signpost::camera::{Camera, Encoder, Feed, Form, RawFrame, Settings, Started, Status, devices};
 use signpost::clock::Clock;
 use signpost::config;
 use tokio::sync::broadcast::error::RecvError;
@@ -38,7 +38,9 @@ fn start(source: config::Source, demo_clip: Option<&Path>) -> (Started, watch::S
         min_bitrate_kbps: 100,
         low_rendition: true,
     };
-    let settings = Settings { camera, encoding, encoder, demo_clip: demo_clip.map(PathBuf::from) };
+    let devices = (camera.source == config::Source::Auto).then(devices::watch);
+    let demo_clip = demo_clip.map(PathBuf::from);
+    let settings = Settings { camera, encoding, encoder, demo_clip, devices };
     (Camera::start(settings, Clock::start(), stopped), stop)
 }
 
@@ -57,7 +59,7 @@ async fn failure(started: &Started) -> String {
     let mut status = started.camera.status();
     let failed = status.wait_for(|status| matches!(status, Status::Failed(_)));
     match tokio::time::timeout(PATIENCE, failed).await.expect("an error in time").unwrap().clone() {
-        Status::Failed(why) => why,
+        Status::Failed(away) => away.reason,
         other => panic!("waited for a failure, got {other:?}"),
     }
 }
@@ -162,11 +164,8 @@ async fn a_clip_loops_and_its_time_only_rises() {
     started.owner.await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn encoded_pictures_of_a_looping_clip_have_the_time_of_their_frames() {
-    let folder = tempfile::tempdir().unwrap();
-    let clip = short_clip(folder.path());
-    let (mut started, stop) = start(config::Source::File(clip), None);
+/// A viewer's pipeline, and the pictures that it is given.
+fn watching(started: &Started) -> (gst::Pipeline, Feed, gst_app::AppSink) {
     let appsrc = viewer();
     let sink = gst_app::AppSink::builder().sync(false).build();
     let pipeline = gst::Pipeline::new();
@@ -175,13 +174,57 @@ async fn encoded_pictures_of_a_looping_clip_have_the_time_of_their_frames() {
     pipeline.set_state(gst::State::Playing).unwrap();
     let feed = started.camera.renditions().feed(Form::Full, &appsrc).unwrap();
     feed.resume();
-    let received = tokio::task::spawn_blocking(move || {
+    (pipeline, feed, sink)
+}
+
+/// The times of the next pictures.
+async fn times(sink: &gst_app::AppSink, pictures: usize) -> Vec<gst::ClockTime> {
+    let sink = sink.clone();
+    let pull = move || {
         let patience = gst::ClockTime::from_seconds(30);
         let picture = |_| sink.try_pull_sample(patience).expect("a picture in time");
-        let pictures: Vec<gst::Sample> = (0..60).map(picture).collect();
-        let time = |sample: &gst::Sample| sample.buffer().unwrap().pts().unwrap();
-        pictures.iter().map(time).collect::<Vec<_>>()
-    });
+        (0..pictures).map(|at| picture(at).buffer().unwrap().pts().unwrap()).collect()
+    };
+    tokio::task::spawn_blocking(pull).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn viewers_see_something_whatever_the_camera_does_and_its_time_rises() {
+    let folder = tempfile::tempdir().unwrap();
+    let clip = folder.path().join("late.mp4");
+    let (mut started, stop) = start(config::Source::File(clip.clone()), None);
+    let (pipeline, feed, sink) = watching(&started);
+    failure(&started).await;
+    let mut seen = times(&sink, 8).await;
+    let away = started.frames.try_recv().is_err() && started.camera.newest_picture().is_none();
+    assert!(away, "recognition reads no placeholder");
+
+    std::fs::rename(short_clip(folder.path()), &clip).unwrap();
+    next(&mut started.frames).await;
+    seen.extend(times(&sink, 30).await);
+    assert!(matches!(*started.camera.status().borrow(), Status::Live(_)));
+
+    started.camera.stop_capture();
+    let mut status = started.camera.status();
+    status.wait_for(|status| *status == Status::Stopped).await.unwrap();
+    seen.extend(times(&sink, 12).await);
+    started.camera.start_capture();
+    started.frames = started.frames.resubscribe();
+    next(&mut started.frames).await;
+    seen.extend(times(&sink, 30).await);
+    assert!(seen.is_sorted_by(|before, after| before < after), "{seen:?}");
+    pipeline.set_state(gst::State::Null).unwrap();
+    drop((feed, stop));
+    started.owner.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn encoded_pictures_of_a_looping_clip_have_the_time_of_their_frames() {
+    let folder = tempfile::tempdir().unwrap();
+    let clip = short_clip(folder.path());
+    let (mut started, stop) = start(config::Source::File(clip), None);
+    let (pipeline, feed, sink) = watching(&started);
+    let received = tokio::spawn(async move { times(&sink, 60).await });
     let mut captured = BTreeSet::new();
     while !received.is_finished() {
         captured.insert(next(&mut started.frames).await.captured_at);
@@ -368,7 +411,7 @@ async fn a_camera_that_falls_silent_is_started_again() {
     let before = next(&mut started.frames).await;
     network.tap.recv().unwrap().set_property("drop", true);
     let why = failure(&started).await;
-    assert!(why.contains("no picture within 5 s; is it switched on"), "{why}");
+    assert!(why.contains("no picture within 2 s; is it switched on"), "{why}");
     // The server makes a new pipeline for whoever comes next.
     assert!(next(&mut started.frames).await.index > before.index);
     drop(stop);

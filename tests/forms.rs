@@ -36,7 +36,7 @@ fn start(width: u32, height: u32) -> (Started, watch::Sender<()>) {
         low_rendition: true,
     };
     let encoder = Encoder::probe(None).unwrap();
-    let settings = Settings { camera, encoding, encoder, demo_clip: None };
+    let settings = Settings { camera, encoding, encoder, demo_clip: None, devices: None };
     (Camera::start(settings, Clock::start(), stopped), stop)
 }
 

@@ -43,6 +43,7 @@ fn start(stop: watch::Receiver<()>) -> (Sessions, tokio::task::JoinHandle<()>) {
         encoding: encoding.clone(),
         encoder: Encoder::probe(None).unwrap(),
         demo_clip: None,
+        devices: None,
     };
     let started = Camera::start(settings, clock.clone(), stop);
     let limits = config::Sessions {

@@ -17,6 +17,9 @@ pub enum Error {
         "no camera was found, and there is no demo clip: the model bundle is missing or brings none"
     )]
     NoDemo,
+    /// There was a camera, and it is gone.
+    #[error("no camera is connected; plugged in, it is shown by itself")]
+    NoCamera,
     /// No encoder of those we know encodes here.
     #[error("no H.264 encoder works on this device; tried {0}")]
     NoEncoder(String),
@@ -87,6 +90,11 @@ impl Error {
         Self::Stopped { words: chosen.words.clone(), problem, hint: SWITCHED_ON }
     }
 
+    pub(super) fn unplugged(chosen: &Chosen) -> Self {
+        let problem = "it was pulled out".to_owned();
+        Self::Stopped { words: chosen.words.clone(), problem, hint: PLUG_IN }
+    }
+
     pub(super) fn not_rewound(chosen: &Chosen, problem: &str) -> Self {
         let problem = format!("cannot be played again from its start: {problem}");
         let hint = "; only a file that can be wound back is looped: make it an MP4";
@@ -108,6 +116,7 @@ pub(super) fn gave_up(element: &str, error: &gst::glib::Error) -> String {
 }
 
 const SWITCHED_ON: &str = "; is it switched on and connected?";
+const PLUG_IN: &str = "; plugged in, it is shown by itself";
 const WHOLE_FILE: &str = "; is it a whole video file? `signpost read FILE` says more";
 const MORE_FORMATS: &str = "; install gstreamer1.0-libav to decode more formats";
 
@@ -162,7 +171,7 @@ mod tests {
     use super::*;
 
     fn chosen(pace: Pace) -> Chosen {
-        Chosen { words: "front door".into(), description: String::new(), pace }
+        Chosen { words: "front door".into(), description: String::new(), pace, device: None }
     }
 
     #[test]

@@ -3,15 +3,20 @@
 mod absences;
 mod barcode;
 mod branch;
+pub mod devices;
 mod encoder;
 mod error;
 mod feed;
 mod flow;
+mod follower;
 mod form;
 mod key_units;
+mod notice;
+mod outage;
 mod owner;
 mod picture;
 mod pipeline;
+mod placeholder;
 mod press;
 mod renditions;
 mod requests;
@@ -23,6 +28,7 @@ mod template;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use gstreamer as gst;
 use gstreamer_video as gst_video;
@@ -46,7 +52,7 @@ use absences::Absences;
 pub use absences::WAIT as ABSENCE;
 use branch::Spec;
 use owner::Owner;
-use pipeline::Outlets;
+use pipeline::{Moved, Outlets};
 use requests::{Bounds, Capture, Requests};
 
 /// Raw frames that come while recognition reads one: a quarter of a second at 30 a
@@ -63,6 +69,8 @@ pub struct Camera {
     gallery: Gallery,
     requests: Arc<watch::Sender<Requests>>,
     encodings: watch::Receiver<PerForm<Option<Encoding>>>,
+    moved: Moved,
+    ticked: Moved,
 }
 
 /// How a form is encoded at present.
@@ -123,10 +131,19 @@ pub enum Status {
     Starting,
     /// Frames flow.
     Live(Live),
-    /// No frames: why, and what to do, in the operator's words.
-    Failed(String),
+    /// No frames of the camera; viewers are shown why.
+    Failed(Away),
     /// Stopped on request.
     Stopped,
+}
+
+/// Why a camera has no picture.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Away {
+    /// Why, and what to do, in the operator's words.
+    pub reason: String,
+    /// When its pictures stopped, or it was first tried.
+    pub since: Instant,
 }
 
 /// What a camera shows.
@@ -170,6 +187,10 @@ impl Camera {
         let (asked, requests) = watch::channel(Requests::new(&settings.encoding));
         let (told, encodings) = watch::channel(PerForm::default());
         let (gallery, shutter) = Gallery::start();
+        let (moved, ticked) = (Moved::default(), Moved::default());
+        for life in [&moved, &ticked] {
+            life.mark(clock.running_time());
+        }
         let camera = Self {
             name,
             renditions: renditions.clone(),
@@ -178,9 +199,11 @@ impl Camera {
             gallery,
             requests: Arc::new(asked),
             encodings,
+            moved: moved.clone(),
+            ticked: ticked.clone(),
         };
-        let outlets =
-            Outlets { renditions, newest: captured, frames, pictures: Arc::default(), shutter };
+        let pictures = Arc::default();
+        let outlets = Outlets { renditions, newest: captured, frames, pictures, shutter, moved };
         let owner = Owner {
             settings,
             clock,
@@ -190,6 +213,8 @@ impl Camera {
             requests,
             encodings: told,
             absences: Absences::new(absences::WAIT),
+            had_camera: false,
+            ticked,
             stop,
         };
         Started { camera, frames: waiting, owner: tokio::spawn(owner.run()) }
@@ -212,6 +237,19 @@ impl Camera {
     #[must_use]
     pub fn newest_picture(&self) -> Option<gst::ClockTime> {
         *self.newest.borrow()
+    }
+
+    /// Running time at which a picture was last shown, of the camera or in its place; at
+    /// first, of the start.
+    #[must_use]
+    pub fn moved(&self) -> gst::ClockTime {
+        self.moved.last()
+    }
+
+    /// Running time at which its owner was last seen at work.
+    #[must_use]
+    pub fn ticked(&self) -> gst::ClockTime {
+        self.ticked.last()
     }
 
     /// JPEGs of its pictures.

@@ -1,45 +1,41 @@
 //! The one owner of a camera's pipeline: starts it, feeds its demand to the
-//! encoder, rewinds clips, and tries again after a failure.
+//! encoder, rewinds clips, and tries again after a failure. While there is no picture,
+//! viewers are shown why in its place.
 
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use gstreamer as gst;
 use gstreamer::glib;
+use gstreamer::prelude::*;
 use gstreamer_video::VideoInfo;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{MissedTickBehavior, sleep_until};
 
 use super::absences::Absences;
-use super::branch::Spec;
+use super::devices::{self, Devices};
 use super::encoder::{Encoder, vp8_missing};
 use super::error::gave_up;
-use super::key_units::Wishes;
-use super::picture::{Limit, Picture};
-use super::pipeline::{Event, Outlets, Pipeline};
+use super::follower::Follower;
+use super::notice::{self, Notice};
+use super::outage::Outage;
+use super::pipeline::{Event, Moved, Outlets, Pipeline};
+use super::placeholder::{Parts, Placeholder};
 use super::renditions::Demand;
 use super::requests::{Capture, Requests};
 use super::silence::{LOOK, Silence};
 use super::source::{self, Chosen, Pace};
-use super::{Encoding, Error, Form, Live, PerForm, Status};
+use super::{Away, Encoding, Error, Form, Live, PerForm, Status, barcode};
 use crate::clock::Clock;
 use crate::config;
 
 /// How long a pipeline may take to stop before its device is called stuck.
-const TEARDOWN: Duration = Duration::from_secs(3);
+pub(super) const TEARDOWN: Duration = Duration::from_secs(3);
 
-/// Waits between tries; the last one repeats.
-const BACKOFF: [Duration; 5] = [
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-    Duration::from_secs(4),
-    Duration::from_secs(8),
-    Duration::from_secs(10),
-];
-
-/// The small picture, for a viewer whose link carries no more.
-const LOW: Limit = Limit { width: 640, framerate: 30, ..Limit::NONE };
+/// A camera that has no picture by then is shown to be starting.
+const SLOW_START: Duration = Duration::from_millis(700);
 
 /// What a camera's owner needs.
 #[derive(Debug)]
@@ -52,6 +48,8 @@ pub struct Settings {
     pub encoder: Encoder,
     /// The clip that is shown where there is no camera, if the model brings one.
     pub demo_clip: Option<PathBuf>,
+    /// The connected cameras, for sources that one of them may be.
+    pub devices: Option<Devices>,
 }
 
 pub(super) struct Owner {
@@ -63,33 +61,79 @@ pub(super) struct Owner {
     pub(super) requests: watch::Receiver<Requests>,
     pub(super) encodings: watch::Sender<PerForm<Option<Encoding>>>,
     pub(super) absences: Absences,
+    pub(super) had_camera: bool,
+    pub(super) ticked: Moved,
     pub(super) stop: watch::Receiver<()>,
 }
 
 impl Owner {
     /// Runs until the sender of `stop` is dropped.
     pub(super) async fn run(mut self) {
-        let mut failures = 0;
-        while self.captures().await {
-            let Err(error) = self.attempt().await else { continue };
-            if matches!(*self.status.borrow(), Status::Live(_)) {
-                failures = 0;
+        let (clock, ticked) = (self.clock.clone(), self.ticked.clone());
+        let mut ticks = tokio::time::interval(LOOK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let ticks = async {
+            loop {
+                ticks.tick().await;
+                ticked.mark(clock.running_time());
             }
-            let wait = BACKOFF[failures.min(BACKOFF.len() - 1)];
-            failures += 1;
-            log::warn!(camera = self.name(); "{error}; next try in {} s", wait.as_secs());
-            self.status.send_replace(Status::Failed(error.to_string()));
+        };
+        tokio::select! {
+            () = self.live() => {}
+            never = ticks => never,
+        }
+    }
+
+    async fn live(&mut self) {
+        let mut placeholder = self.placeholder();
+        let mut outage = Outage::default();
+        while self.captures(&placeholder).await {
+            let Err(error) = self.attempt(&mut placeholder, &mut outage).await else { continue };
+            let reason = error.to_string();
+            let verdict = outage.failed(&reason, Instant::now());
+            if verdict.news {
+                log::warn!(camera = self.name(); "{reason}; it is tried again by itself");
+            } else {
+                log::debug!(camera = self.name(); "{reason}; next try in {:?}", verdict.wait);
+            }
+            placeholder.show(self.absent(&reason, verdict.since));
+            self.status.send_replace(Status::Failed(Away { reason, since: verdict.since }));
             tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                Ok(_) = self.requests.wait_for(|asked| asked.capture == Capture::Off) => {}
+                () = tokio::time::sleep(verdict.wait) => {}
+                () = devices::change(&mut self.settings.devices) => {}
+                () = switched_off(&mut self.requests) => {}
                 _ = self.stop.changed() => {}
             }
         }
+        placeholder.hide().await;
         self.status.send_replace(Status::Stopped);
     }
 
+    fn placeholder(&self) -> Placeholder {
+        let parts = Parts {
+            clock: self.clock.clone(),
+            encoder: self.settings.encoder.clone(),
+            demand: self.demand.clone(),
+            requests: self.requests.clone(),
+            renditions: self.outlets.renditions.clone(),
+            shutter: self.outlets.shutter.clone(),
+            encodings: self.encodings.clone(),
+            moved: self.outlets.moved.clone(),
+        };
+        Placeholder::start(&self.settings.camera, parts)
+    }
+
+    /// What viewers are shown while there is no picture.
+    fn absent(&self, reason: &str, since: Instant) -> Notice {
+        let what = match self.settings.camera.source {
+            config::Source::File(_) | config::Source::Demo => "No picture",
+            _ => "No camera",
+        };
+        Notice { title: notice::since(what, since.elapsed()), text: reason.to_owned() }
+    }
+
     /// Waits while capture is stopped on request; false when the program ends.
-    async fn captures(&mut self) -> bool {
+    async fn captures(&mut self, placeholder: &Placeholder) -> bool {
         if self.stop.has_changed().is_err() {
             return false;
         }
@@ -97,6 +141,8 @@ impl Owner {
             return true;
         }
         log::info!(camera = self.name(); "stopped on request");
+        let title = notice::since("Camera stopped", Duration::ZERO);
+        placeholder.show(Notice { title, text: "Somebody has switched it off.".to_owned() });
         self.status.send_replace(Status::Stopped);
         tokio::select! {
             Ok(_) = self.requests.wait_for(|asked| asked.capture == Capture::On) => {}
@@ -111,52 +157,95 @@ impl Owner {
     }
 
     /// One life of a pipeline: `Ok` if it was told to stop, for a while or for good.
-    async fn attempt(&mut self) -> Result<(), Error> {
-        let (camera, demo) = (self.settings.camera.clone(), self.settings.demo_clip.clone());
-        let chosen = blocking(move || source::choose(&camera, demo.as_deref())).await?;
-        // Viewers' pictures do not continue those of the pipeline before.
-        self.outlets.renditions.interrupt();
+    async fn attempt(
+        &mut self,
+        placeholder: &mut Placeholder,
+        outage: &mut Outage,
+    ) -> Result<(), Error> {
+        let slow = Instant::now() + SLOW_START;
+        let chosen = self.choose(placeholder, slow).await?;
         let (encoder, flip) = (&self.settings.encoder, direction(self.settings.camera.flip));
         let (pipeline, events) =
-            Pipeline::start(&chosen, flip, encoder, &self.clock, &self.outlets)?;
-        let ended = self.drive(&pipeline, events, &chosen).await;
-        self.encodings.send_replace(PerForm::default());
-        self.let_go(pipeline.stop(), &chosen).await;
+            Pipeline::start(&chosen, flip, encoder, &self.clock, &self.outlets, dress)?;
+        let mut show = Show { chosen: &chosen, placeholder, outage, slow };
+        let ended = self.drive(&pipeline, events, &mut show).await;
+        let down = pipeline.stop();
+        if let Err(error) = &ended {
+            // At once: to stop may take long.
+            let (reason, since) = (error.to_string(), outage.since(Instant::now()));
+            placeholder.show(self.absent(&reason, since));
+            self.status.send_replace(Status::Failed(Away { reason, since }));
+        }
+        self.let_go(down, &chosen).await;
         ended
+    }
+
+    /// Decides what to show.
+    async fn choose(&mut self, placeholder: &Placeholder, slow: Instant) -> Result<Chosen, Error> {
+        let present = async {
+            let devices = self.settings.devices.as_mut()?;
+            // An error: nobody lists devices any more, and there are none.
+            devices.wait_for(Option::is_some).await.ok().and_then(|list| list.clone())
+        };
+        tokio::pin!(present);
+        let devices = tokio::select! {
+            present = &mut present => present,
+            () = sleep_until(slow.into()) => {
+                show_start(placeholder);
+                present.await
+            }
+        };
+        let demo = match &self.settings.demo_clip {
+            // Who has once had a camera is not shown a clip in its place.
+            _ if self.had_camera => source::Demo::Unwanted,
+            Some(clip) => source::Demo::Clip(clip),
+            None => source::Demo::Absent,
+        };
+        let chosen = source::choose(&self.settings.camera, demo, &devices.unwrap_or_default())?;
+        self.had_camera |= chosen.pace == Pace::Device;
+        Ok(chosen)
     }
 
     async fn drive(
         &mut self,
         pipeline: &Pipeline,
         mut events: mpsc::Receiver<Event>,
-        chosen: &Chosen,
+        show: &mut Show<'_>,
     ) -> Result<(), Error> {
+        let chosen = show.chosen;
         let mut looks = tokio::time::interval_at(tokio::time::Instant::now() + LOOK, LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut silence = Silence::new(self.pictures());
-        let mut video = None;
-        let mut wishes = Wishes::new(*self.demand.key_units.borrow_and_update());
+        let mut silence = Silence::new(chosen.pace, self.pictures());
+        let outlets = &self.outlets;
+        let mut follower =
+            Follower::new(&self.demand, &self.requests, &outlets.renditions, &self.encodings);
         loop {
-            let due = wishes.due().into_iter().chain(self.absences.due()).min();
+            let absent = self.absences.due();
+            let starts = !follower.has_begun() && !show.placeholder.is_shown();
             tokio::select! {
                 _ = self.stop.changed() => return Ok(()),
                 Some(event) = events.recv() => {
-                    if let Event::Picture(info) = &event {
-                        video = Some(info.clone());
+                    if let Event::Picture(video) = &event {
+                        if !follower.has_begun() {
+                            show.placeholder.hide().await;
+                            // Viewers' pictures do not continue those before.
+                            self.outlets.renditions.interrupt();
+                            show.outage.ended(Instant::now());
+                        }
+                        follower.picture((**video).clone());
                     }
                     self.on(event, pipeline, chosen)?;
                 }
-                Ok(()) = self.demand.viewers.changed() => {}
-                Ok(()) = self.requests.changed() => {
-                    if self.requests.borrow_and_update().capture == Capture::Off {
+                () = follower.changed() => {}
+                () = switched_off(&mut self.requests) => return Ok(()),
+                () = sleep_until(absent.unwrap_or_else(Instant::now).into()),
+                    if absent.is_some() => {}
+                () = sleep_until(show.slow.into()), if starts => show_start(show.placeholder),
+                () = devices::change(&mut self.settings.devices) => {
+                    if self.on_devices(chosen)? == Plugged::Camera {
                         return Ok(());
                     }
                 }
-                Ok(()) = self.demand.key_units.changed() => {
-                    wishes.wish(*self.demand.key_units.borrow_and_update(), Instant::now());
-                }
-                () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now).into()),
-                    if due.is_some() => {}
                 _ = looks.tick() => {
                     if let Some(seconds) = silence.look(self.pictures()) {
                         return Err(Error::silent(chosen, seconds));
@@ -164,32 +253,20 @@ impl Owner {
                 }
             }
             self.try_again();
-            if let Some(video) = &video {
-                let branches = self.branches(video);
-                pipeline.encode(branches);
-                self.tell(branches, video);
-            }
-            wishes.take(Instant::now()).for_each(|form| pipeline.force_key_unit(form));
+            follower.follow(pipeline);
         }
     }
 
-    /// What is to be encoded of `video` now.
-    fn branches(&mut self, video: &VideoInfo) -> PerForm<Option<Spec>> {
-        let viewers = *self.demand.viewers.borrow_and_update();
-        let requests = *self.requests.borrow();
-        PerForm::from_fn(|form| {
-            let limit = if form == Form::Low { LOW.and(requests.most) } else { requests.most };
-            let picture = Picture::within(limit, video);
-            let bitrate_kbps = requests.bitrate_kbps(form);
-            let encoded = viewers[form] > 0 && self.outlets.renditions.has(form).is_ok();
-            encoded.then_some(Spec { picture, bitrate_kbps })
-        })
-    }
-
-    /// Publishes what is encoded.
-    fn tell(&self, branches: PerForm<Option<Spec>>, video: &VideoInfo) {
-        let told = PerForm::from_fn(|form| branches[form].map(|spec| Encoding::new(spec, video)));
-        self.encodings.send_if_modified(|published| std::mem::replace(published, told) != told);
+    /// What a change of the connected devices means for what plays.
+    fn on_devices(&self, chosen: &Chosen) -> Result<Plugged, Error> {
+        if chosen.is_pulled_out() {
+            return Err(Error::unplugged(chosen));
+        }
+        let listed = self.settings.devices.as_ref().and_then(|list| list.borrow().clone());
+        let waits = self.settings.camera.source == config::Source::Auto
+            && chosen.pace == Pace::Clip
+            && source::find_camera(&listed.unwrap_or_default()).is_some();
+        Ok(if waits { Plugged::Camera } else { Plugged::Other })
     }
 
     fn on(&mut self, event: Event, pipeline: &Pipeline, chosen: &Chosen) -> Result<(), Error> {
@@ -247,7 +324,8 @@ impl Owner {
         }
         let error = Error::Stuck { words: chosen.words.clone() };
         log::error!(camera = self.name(); "{error}");
-        self.status.send_replace(Status::Failed(error.to_string()));
+        let away = Away { reason: error.to_string(), since: Instant::now() };
+        self.status.send_replace(Status::Failed(away));
         tokio::select! {
             _ = down => log::info!(camera = self.name(); "{} was let go", chosen.words),
             _ = self.stop.changed() => {}
@@ -277,6 +355,44 @@ impl Owner {
     }
 }
 
+/// What was plugged in or pulled out.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Plugged {
+    /// A camera, in whose place a clip is shown.
+    Camera,
+    /// Nothing that this camera waits for.
+    Other,
+}
+
+/// What an attempt shows, and what it knows of those before.
+struct Show<'a> {
+    chosen: &'a Chosen,
+    placeholder: &'a mut Placeholder,
+    outage: &'a mut Outage,
+    /// From then on it is shown that the camera starts.
+    slow: Instant,
+}
+
+/// Resolves when capture is to stop.
+async fn switched_off(requests: &mut watch::Receiver<Requests>) {
+    if requests.wait_for(|asked| asked.capture == Capture::Off).await.is_err() {
+        // Nobody asks for anything any more.
+        std::future::pending().await
+    }
+}
+
+fn show_start(placeholder: &Placeholder) {
+    let text = "Its first picture has not come yet.".to_owned();
+    placeholder.show(Notice { title: "The camera is starting".to_owned(), text });
+}
+
+/// Gives the elements of a source what only this program can.
+fn dress(pipeline: &gst::Pipeline) {
+    if let Some(element) = pipeline.by_name("barcode") {
+        barcode::stamp(&element);
+    }
+}
+
 /// The word of GstVideoOrientationMethod.
 pub(super) fn direction(flip: config::Flip) -> &'static str {
     match flip {
@@ -294,12 +410,4 @@ pub(super) fn missing(encoding: &config::Encoder) -> PerForm<Option<String>> {
         Form::Full | Form::Low => None,
         Form::Vp8 => vp8_missing(),
     })
-}
-
-/// Runs `work` on a thread that may block.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-    }
 }

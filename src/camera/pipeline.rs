@@ -14,7 +14,7 @@ use super::branch::{Branch, Spec};
 use super::source::{Chosen, Pace};
 use super::stills::Shutter;
 use super::template::fill;
-use super::{Encoder, Error, Form, PerForm, RawFrame, Renditions, barcode};
+use super::{Encoder, Error, Form, PerForm, RawFrame, Renditions};
 use crate::clock::Clock;
 
 /// Events that wait for the owner: it handles each within milliseconds, and only
@@ -72,11 +72,27 @@ pub(super) struct Outlets {
     pub pictures: Arc<AtomicU64>,
     /// Copies for JPEGs, when one is wanted.
     pub shutter: Shutter,
+    /// When the newest picture was shown, of the camera or in its place.
+    pub moved: Moved,
+}
+
+/// When a picture was last shown, as running time; it only rises.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Moved(Arc<AtomicU64>);
+
+impl Moved {
+    pub(super) fn mark(&self, now: gst::ClockTime) {
+        self.0.fetch_max(now.nseconds(), Ordering::Relaxed);
+    }
+
+    pub(super) fn last(&self) -> gst::ClockTime {
+        gst::ClockTime::from_nseconds(self.0.load(Ordering::Relaxed))
+    }
 }
 
 impl Pipeline {
     /// Builds the pipeline and starts it; what keeps it from playing comes as
-    /// [`Event::Failed`]. Needs tokio.
+    /// [`Event::Failed`]. `dress` is given the pipeline before. Needs tokio.
     ///
     /// # Errors
     /// [`Error::Build`] with the element or link that is wrong.
@@ -86,6 +102,7 @@ impl Pipeline {
         encoder: &Encoder,
         clock: &Clock,
         outlets: &Outlets,
+        dress: impl FnOnce(&gst::Pipeline),
     ) -> Result<(Self, mpsc::Receiver<Event>), Error> {
         let values = [("source", chosen.description.as_str()), ("flip", flip)];
         let text = fill(include_str!("../../pipelines/camera.launch"), &values);
@@ -106,18 +123,17 @@ impl Pipeline {
         let (stamp, stopped) = (Stamp::new(), Arc::new(AtomicBool::new(false)));
         keep_queries_out(&named("raw")?);
         watch_bus(&pipeline, events.clone());
-        hand_over_frames(&frames, stamp.clone(), outlets.clone(), events.clone(), stopped.clone());
-        if let Some(element) = pipeline.by_name("barcode") {
-            barcode::stamp(&element);
-        }
+        let (told, over) = (events.clone(), stopped.clone());
+        hand_over_frames(&frames, stamp.clone(), clock.clone(), outlets.clone(), told, over);
+        dress(&pipeline);
         if chosen.pace == Pace::Clip {
             align_clip(&named("pace")?, stamp.clone(), clock.clone());
             decode_on_one_thread(&pipeline);
         }
         let (orders, given) = watch::channel(Orders::default());
         let (encoder, renditions) = (encoder.clone(), outlets.renditions.clone());
-        let branches = PerForm::default();
-        let stage = Stage { pipeline, encoder, renditions, stamp, events, branches };
+        let (branches, ends) = (PerForm::default(), stopped.clone());
+        let stage = Stage { pipeline, encoder, renditions, stamp, events, branches, stopped: ends };
         let (outlets, runtime) = (outlets.clone(), Handle::current());
         let thread = tokio::task::spawn_blocking(move || stage.play(given, &runtime));
         Ok((Self { outlets, stopped, orders, thread }, inbox))
@@ -158,6 +174,7 @@ struct Stage {
     stamp: Stamp,
     events: mpsc::Sender<Event>,
     branches: PerForm<Option<Branch>>,
+    stopped: Arc<AtomicBool>,
 }
 
 impl Stage {
@@ -208,7 +225,8 @@ impl Stage {
         }
         if let Some(spec) = wanted {
             let hand_over = |sink: &gst::Element| {
-                hand_over_encoded(sink, form, self.stamp.clone(), self.renditions.clone());
+                let (stamp, stopped) = (self.stamp.clone(), self.stopped.clone());
+                hand_over_encoded(sink, form, stamp, self.renditions.clone(), stopped);
             };
             let events = self.events.clone();
             let refused = move |error| {
@@ -318,7 +336,15 @@ fn watch_bus(pipeline: &gst::Pipeline, events: mpsc::Sender<Event>) {
     });
 }
 
-fn hand_over_encoded(sink: &gst::Element, form: Form, stamp: Stamp, renditions: Renditions) {
+/// Nothing of a pipeline that stops reaches viewers: a device that hangs may go on in the
+/// middle of what is shown in its place.
+fn hand_over_encoded(
+    sink: &gst::Element,
+    form: Form,
+    stamp: Stamp,
+    renditions: Renditions,
+    stopped: Arc<AtomicBool>,
+) {
     let mut last = gst::ClockTime::ZERO;
     let callbacks = gst_app::AppSinkCallbacks::builder();
     on_sample(sink, callbacks, move |sample| {
@@ -328,13 +354,16 @@ fn hand_over_encoded(sink: &gst::Element, form: Form, stamp: Stamp, renditions: 
         let stamped = buffer.make_mut();
         stamped.set_pts(last);
         stamped.set_dts(None);
-        renditions.push(form, &buffer, &caps.to_owned());
+        if !stopped.load(Ordering::Relaxed) {
+            renditions.push(form, &buffer, &caps.to_owned());
+        }
     });
 }
 
 fn hand_over_frames(
     sink: &gst::Element,
     stamp: Stamp,
+    clock: Clock,
     outlets: Outlets,
     events: mpsc::Sender<Event>,
     stopped: Arc<AtomicBool>,
@@ -366,6 +395,8 @@ fn hand_over_frames(
             let flows = !stopped.load(Ordering::Relaxed);
             if flows {
                 *newest = Some(time);
+                // When it came: a camera's own time may be wrong.
+                outlets.moved.mark(clock.running_time());
                 // Nobody listens where there is no recognition.
                 frame.map(|frame| outlets.frames.send(frame).ok());
             }

@@ -61,7 +61,7 @@ enum Awaits {
 }
 
 /// The camera's end of the renditions: how many look, and who wants a key unit.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Demand {
     /// Number of viewers for whom each form is encoded.
     pub viewers: watch::Receiver<PerForm<usize>>,

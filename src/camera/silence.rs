@@ -5,16 +5,21 @@
 
 use std::time::Duration;
 
+use super::source::Pace;
+
 /// Time between two looks for a new picture.
-pub(super) const LOOK: Duration = Duration::from_secs(1);
+pub(super) const LOOK: Duration = Duration::from_millis(500);
 
 /// Looks until the first picture: an RTSP camera may need several seconds to its
 /// first key picture.
-const FIRST_PICTURE: u32 = 10;
+const FIRST_PICTURE: u32 = 20;
 
-/// Looks between two pictures. The slowest camera gives one a second, and a clip
-/// is back at its start at once.
-const NEXT_PICTURE: u32 = 5;
+/// Looks between two pictures of a device. The slowest camera gives one a second.
+const NEXT_PICTURE: u32 = 4;
+
+/// Looks between two pictures of a clip: that one comes late is the processor's doing, and
+/// to begin anew takes the processor longer.
+const NEXT_OF_CLIP: u32 = 10;
 
 /// Looks without a new picture. Looks and not time, so that a program that was
 /// itself stopped for a while blames no camera. Raw pictures flow whether or not
@@ -25,12 +30,17 @@ pub(super) struct Silence {
     before: u64,
     newest: u64,
     looks: u32,
+    most: u32,
 }
 
 impl Silence {
     /// `pictures`: how many there were before this pipeline.
-    pub(super) fn new(pictures: u64) -> Self {
-        Self { before: pictures, newest: pictures, looks: 0 }
+    pub(super) fn new(pace: Pace, pictures: u64) -> Self {
+        let most = match pace {
+            Pace::Device => NEXT_PICTURE,
+            Pace::Clip => NEXT_OF_CLIP,
+        };
+        Self { before: pictures, newest: pictures, looks: 0, most }
     }
 
     /// One look at the number of pictures; seconds of silence if it is too long.
@@ -40,8 +50,8 @@ impl Silence {
             return None;
         }
         self.looks += 1;
-        let limit = if pictures == self.before { FIRST_PICTURE } else { NEXT_PICTURE };
-        (self.looks >= limit).then(|| u64::from(self.looks) * LOOK.as_secs())
+        let limit = if pictures == self.before { FIRST_PICTURE } else { self.most };
+        (self.looks >= limit).then(|| (LOOK * self.looks).as_secs())
     }
 }
 
@@ -51,18 +61,20 @@ mod tests {
 
     #[test]
     fn a_first_picture_may_take_ten_seconds() {
-        let mut silence = Silence::new(7);
-        assert!((1..10).all(|_| silence.look(7).is_none()));
+        let mut silence = Silence::new(Pace::Device, 7);
+        assert!((1..20).all(|_| silence.look(7).is_none()));
         assert_eq!(silence.look(7), Some(10));
     }
 
     #[test]
-    fn a_live_camera_may_be_silent_for_less_than_five_seconds() {
-        let mut silence = Silence::new(7);
-        for pictures in 8..20 {
-            assert_eq!(silence.look(pictures), None);
-            assert!((1..5).all(|_| silence.look(pictures).is_none()));
+    fn a_live_camera_may_be_silent_for_less_than_two_seconds_and_a_clip_for_five() {
+        for (pace, looks, seconds) in [(Pace::Device, 4, 2), (Pace::Clip, 10, 5)] {
+            let mut silence = Silence::new(pace, 7);
+            for pictures in 8..20 {
+                assert_eq!(silence.look(pictures), None);
+                assert!((1..looks).all(|_| silence.look(pictures).is_none()));
+            }
+            assert_eq!(silence.look(19), Some(seconds));
         }
-        assert_eq!(silence.look(19), Some(5));
     }
 }

@@ -2,10 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use gstreamer as gst;
-use gstreamer::prelude::*;
-
 use super::Error;
+use super::devices::Found;
 use super::template::{fill, quoted};
 use crate::config;
 
@@ -18,6 +16,8 @@ pub(super) struct Chosen {
     pub description: String,
     /// Whether it ends and is to be played again.
     pub pace: Pace,
+    /// The device that it is read from, if that is one with a name.
+    pub device: Option<PathBuf>,
 }
 
 /// Who says when a picture is due.
@@ -29,25 +29,51 @@ pub(super) enum Pace {
     Clip,
 }
 
-/// Decides what `camera` shows. Blocks while devices are listed (0.1 s).
+/// The clip that is shown where there is no camera.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Demo<'a> {
+    /// This one.
+    Clip(&'a Path),
+    /// The model's bundle brings none.
+    Absent,
+    /// There was a camera, which a clip would only hide the loss of.
+    Unwanted,
+}
+
+/// Decides what `camera` shows. `devices`: the cameras that are connected.
 ///
 /// # Errors
-/// [`Error::NoClip`], [`Error::NoDemo`] where a clip to play is not there.
-pub(super) fn choose(camera: &config::Camera, demo_clip: Option<&Path>) -> Result<Chosen, Error> {
-    let live = |words: String, description| Chosen { words, description, pace: Pace::Device };
+/// [`Error::NoClip`], [`Error::NoDemo`] where a clip to play is not there,
+/// [`Error::NoCamera`] where a camera was and is no more.
+pub(super) fn choose(
+    camera: &config::Camera,
+    demo: Demo<'_>,
+    devices: &[Found],
+) -> Result<Chosen, Error> {
+    let live = |words: String, description| Chosen {
+        words,
+        description,
+        pace: Pace::Device,
+        device: None,
+    };
     Ok(match &camera.source {
-        config::Source::Auto => match find_camera() {
-            Some(found) => choose(&config::Camera { source: found, ..camera.clone() }, demo_clip)?,
-            None => demo(demo_clip, "demo clip (no camera was found)")?,
+        config::Source::Auto => match (find_camera(devices), demo) {
+            (Some(found), _) => {
+                choose(&config::Camera { source: found, ..camera.clone() }, demo, devices)?
+            }
+            (None, Demo::Unwanted) => return Err(Error::NoCamera),
+            (None, _) => demo_clip(demo, "demo clip (no camera was found)")?,
         },
-        config::Source::Demo => demo(demo_clip, "demo clip")?,
+        config::Source::Demo => demo_clip(demo, "demo clip")?,
         config::Source::Test => {
             live("test picture".into(), sized(include_str!("../../pipelines/test.launch"), camera))
         }
         config::Source::V4l2(path) => {
             let text = sized(include_str!("../../pipelines/v4l2.launch"), camera);
             let device = path.to_string_lossy();
-            live(format!("camera {device}"), fill(&text, &[("device", &quoted(&device))]))
+            let chosen =
+                live(format!("camera {device}"), fill(&text, &[("device", &quoted(&device))]));
+            Chosen { device: Some(path.clone()), ..chosen }
         }
         config::Source::Libcamera => live(
             "Raspberry Pi camera".into(),
@@ -61,8 +87,18 @@ pub(super) fn choose(camera: &config::Camera, demo_clip: Option<&Path>) -> Resul
     })
 }
 
-fn demo(clip_path: Option<&Path>, words: &str) -> Result<Chosen, Error> {
-    clip(clip_path.ok_or(Error::NoDemo)?, words.into())
+impl Chosen {
+    /// Whether its device is gone. A name that udev made goes with it.
+    pub(super) fn is_pulled_out(&self) -> bool {
+        self.device.as_ref().is_some_and(|path| !path.exists())
+    }
+}
+
+fn demo_clip(demo: Demo<'_>, words: &str) -> Result<Chosen, Error> {
+    match demo {
+        Demo::Clip(path) => clip(path, words.into()),
+        Demo::Absent | Demo::Unwanted => Err(Error::NoDemo),
+    }
 }
 
 fn clip(path: &Path, words: String) -> Result<Chosen, Error> {
@@ -71,7 +107,7 @@ fn clip(path: &Path, words: String) -> Result<Chosen, Error> {
     }
     let location = quoted(&path.to_string_lossy());
     let description = fill(include_str!("../../pipelines/file.launch"), &[("path", &location)]);
-    Ok(Chosen { words, description, pace: Pace::Clip })
+    Ok(Chosen { words, description, pace: Pace::Clip, device: None })
 }
 
 fn sized(text: &str, camera: &config::Camera) -> String {
@@ -85,40 +121,11 @@ fn sized(text: &str, camera: &config::Camera) -> String {
     )
 }
 
-/// The camera of this device, if it has one.
-///
-/// The codec nodes of a Raspberry Pi are V4L2 devices too; the monitor's class
-/// leaves them out.
-fn find_camera() -> Option<config::Source> {
-    let monitor = gst::DeviceMonitor::new();
-    monitor.add_filter(Some("Video/Source"), None);
-    monitor.start().ok()?;
-    let devices = monitor.devices();
-    monitor.stop();
-    let found = devices.iter().map(|device| Found {
-        lists: device.type_().name().into(),
-        name: device.display_name().into(),
-        path: device.properties().and_then(|properties| properties.get("device.path").ok()),
-    });
-    prefer(&found.collect::<Vec<_>>())
-}
-
-/// A capture device as the device monitor lists it.
-#[derive(Clone, Debug)]
-struct Found {
-    /// The type of its listing, which says whose device it is.
-    lists: String,
-    /// libcamera's own name of it, or one for people.
-    name: String,
-    /// Of V4L2 devices.
-    path: Option<String>,
-}
-
 /// A camera module first, and then the first V4L2 device: the receiver that a module
 /// is connected to is such a device too, and gives only raw sensor data. USB cameras
 /// are taken through V4L2, though libcamera lists them as well: it does not give them
 /// as NV12. (From libcamera's source; not tried on a Raspberry Pi.)
-fn prefer(devices: &[Found]) -> Option<config::Source> {
+pub(super) fn find_camera(devices: &[Found]) -> Option<config::Source> {
     let module =
         |device: &&Found| device.lists == "GstLibcameraDevice" && !is_usb_name(&device.name);
     if devices.iter().any(|device| module(&device)) {
@@ -153,10 +160,10 @@ mod tests {
         let usb = "/base/scb/pcie@7d500000/pci@0,0/usb@0,0-1.3:1.0-046d:0825";
         let listed = device("GstLibcameraDevice", usb, None);
         let through_v4l2 = |path: &str| Some(config::Source::V4l2(path.into()));
-        assert_eq!(prefer(&[receiver, module]), Some(config::Source::Libcamera));
-        assert_eq!(prefer(&[listed.clone(), webcam]), through_v4l2("/dev/video2"));
-        assert_eq!(prefer(&[listed]), None);
-        assert_eq!(prefer(&[]), None);
+        assert_eq!(find_camera(&[receiver, module]), Some(config::Source::Libcamera));
+        assert_eq!(find_camera(&[listed.clone(), webcam]), through_v4l2("/dev/video2"));
+        assert_eq!(find_camera(&[listed]), None);
+        assert_eq!(find_camera(&[]), None);
     }
 
     #[test]

@@ -81,7 +81,7 @@ async fn measure(config: &Config) -> Result<[Row; 2], Failure> {
     for count in 0..WARM_UP + RESULTS {
         let Ok(Ok(result)) = tokio::time::timeout(PATIENCE, results.recv()).await else {
             let camera = match started.camera.status().borrow().clone() {
-                Status::Failed(why) => why,
+                Status::Failed(away) => away.reason,
                 other => format!("{other:?}"),
             };
             let recognition = format!("{:?}", *recognition.status.borrow());

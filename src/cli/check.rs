@@ -184,7 +184,7 @@ fn shown(status: &camera::Status) -> Outcome {
             let camera::Live { source, width, height, framerate, .. } = live;
             Fine(format!("{source}, {width}x{height}, {framerate} frames a second"))
         }
-        camera::Status::Failed(reason) => Wrong(reason.clone()),
+        camera::Status::Failed(away) => Wrong(away.reason.clone()),
         camera::Status::Starting | camera::Status::Stopped => Wrong("it does not start".to_owned()),
     }
 }

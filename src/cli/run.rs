@@ -150,11 +150,17 @@ pub(super) async fn cameras(config: &Config) -> Result<Vec<camera::Settings>, Fa
             return Err(camera::Error::NoClip(path.clone())).or_exit(Exit::Camera);
         }
     }
+    let plugged = |camera: &config::Camera| {
+        use config::Source::{Auto, Libcamera, V4l2};
+        matches!(camera.source, Auto | Libcamera | V4l2(_))
+    };
+    let devices = config.cameras.iter().any(plugged).then(camera::devices::watch);
     let settings = config.cameras.iter().map(|camera| camera::Settings {
         camera: camera.clone(),
         encoding: config.encoder.clone(),
         encoder: encoder.clone(),
         demo_clip: demo_clip.clone(),
+        devices: devices.clone().filter(|_| plugged(camera)),
     });
     Ok(settings.collect())
 }

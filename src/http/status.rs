@@ -51,6 +51,9 @@ pub struct CameraStatus {
     /// Why it failed and what to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Seconds since its pictures stopped, present while it has failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub away_s: Option<u64>,
     /// Pictures encoded since the start.
     pub encoded: u64,
     /// Pictures since the start that viewers missed because their queue was full.
@@ -153,7 +156,9 @@ impl App {
     /// Why not everything works; empty when it does.
     pub(super) fn degraded(&self) -> Vec<String> {
         let failed = self.cameras.iter().filter_map(|camera| match &*camera.status().borrow() {
-            camera::Status::Failed(reason) => Some(format!("camera {}: {reason}", camera.name())),
+            camera::Status::Failed(away) => {
+                Some(format!("camera {}: {}", camera.name(), away.reason))
+            }
             _ => None,
         });
         let mut degraded: Vec<String> = failed.collect();
@@ -198,18 +203,17 @@ impl App {
     }
 
     /// Owners that do not answer: gone, so that nobody publishes their state any
-    /// more, or for longer than the watchdog's deadline live without a picture,
-    /// running without a result, or without a tick; or clogged by pipelines that hang,
+    /// more, or for longer than the watchdog's deadline without a tick, without a picture
+    /// of the camera or in its place, or running without a result; or clogged by pipelines that hang,
     /// of which only another process is free. Cameras by their number: their
     /// names say where they are, and anybody may ask.
     pub(super) fn silent_owners(&self) -> Vec<String> {
         let deadline = self.config.watchdog.deadline;
         let now = self.clock.running_time();
         let silent = self.cameras.iter().zip(1..).filter(|(camera, _)| {
-            let status = camera.status();
-            let live = matches!(*status.borrow(), camera::Status::Live(_));
-            let stuck = live && is_older(camera.newest_picture(), now, deadline);
-            status.has_changed().is_err() || stuck
+            let stuck = [camera.moved(), camera.ticked()];
+            let stuck = stuck.into_iter().any(|last| is_older(Some(last), now, deadline));
+            camera.status().has_changed().is_err() || stuck
         });
         let mut names: Vec<String> =
             silent.map(|(_, number): (_, usize)| format!("camera {number}")).collect();
@@ -235,12 +239,13 @@ fn is_older(newest: Option<ClockTime>, now: ClockTime, deadline: Duration) -> bo
 
 /// What one camera is doing.
 pub fn camera(camera: &Camera) -> CameraStatus {
-    let (state, reason, live) = match camera.status().borrow().clone() {
+    let (state, away, live) = match camera.status().borrow().clone() {
         camera::Status::Starting => ("starting", None, None),
         camera::Status::Live(live) => ("live", None, Some(live)),
-        camera::Status::Failed(reason) => ("failed", Some(reason), None),
+        camera::Status::Failed(away) => ("failed", Some(away), None),
         camera::Status::Stopped => ("stopped", None, None),
     };
+    let away_s = away.as_ref().map(|away| away.since.elapsed().as_secs());
     let live = live.map(|live| LiveStatus {
         source: live.source,
         encoder: live.encoder,
@@ -254,7 +259,8 @@ pub fn camera(camera: &Camera) -> CameraStatus {
     CameraStatus {
         name: camera.name().to_owned(),
         state,
-        reason,
+        reason: away.map(|away| away.reason),
+        away_s,
         encoded: renditions.values().map(|rendition| rendition.encoded).sum(),
         viewers_dropped: renditions.values().map(|rendition| rendition.dropped).sum(),
         renditions,

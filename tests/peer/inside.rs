@@ -2,11 +2,13 @@
 //! test makes the predictions and chooses the limits.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use gstreamer as gst;
+use gstreamer::prelude::*;
 use serde_json::{Value, json};
 use signpost::camera::{self, Camera, Encoder, RawFrame};
 use signpost::clock::Clock;
@@ -19,6 +21,7 @@ use tokio::sync::{broadcast, watch};
 use super::receiver::{PATIENCE, Peer, Seen};
 
 struct Inside {
+    handle: Camera,
     sessions: Sessions,
     frames: broadcast::Receiver<RawFrame>,
     predictions: broadcast::Sender<Arc<Prediction>>,
@@ -45,16 +48,16 @@ fn lan() -> config::Ice {
 }
 
 fn start(negotiation_timeout: Duration) -> Inside {
-    start_with(negotiation_timeout, lan())
+    start_with(negotiation_timeout, lan(), config::Source::Test)
 }
 
-fn start_with(negotiation_timeout: Duration, ice: config::Ice) -> Inside {
+fn start_with(negotiation_timeout: Duration, ice: config::Ice, source: config::Source) -> Inside {
     gst::init().unwrap();
     let clock = Clock::start();
     let (stop, stopped) = watch::channel(());
     let camera = config::Camera {
         name: "door".into(),
-        source: config::Source::Test,
+        source,
         width: 320,
         height: 240,
         framerate: 30,
@@ -71,6 +74,7 @@ fn start_with(negotiation_timeout: Duration, ice: config::Ice) -> Inside {
         encoding,
         encoder: Encoder::probe(None).unwrap(),
         demo_clip: None,
+        devices: None,
     };
     let started = Camera::start(settings, clock.clone(), stopped);
     let (predictions, _) = broadcast::channel(32);
@@ -89,9 +93,10 @@ fn start_with(negotiation_timeout: Duration, ice: config::Ice) -> Inside {
         low_rendition: true,
     };
     let settings = sessions::Settings { limits, ice, encoder };
+    let handle = started.camera.clone();
     let sessions = Sessions::start(vec![started.camera], &predictions, settings, clock);
     let (frames, camera) = (started.frames, started.owner);
-    Inside { sessions, frames, predictions, stop, camera }
+    Inside { handle, sessions, frames, predictions, stop, camera }
 }
 
 fn prediction(seq: u64, captured_at: gst::ClockTime, transcript: &str) -> Arc<Prediction> {
@@ -170,6 +175,65 @@ async fn predictions_carry_the_rtp_time_of_their_picture() {
     inside.end().await;
 }
 
+/// Half a second of moving picture.
+fn write_clip(path: &Path) {
+    gst::init().unwrap();
+    let pipeline = gst::parse::launch(
+        "videotestsrc num-buffers=15 ! video/x-raw,format=I420,width=320,height=240,framerate=30/1 \
+         ! x264enc bframes=0 ! mp4mux ! filesink name=out",
+    );
+    let pipeline = pipeline.unwrap().downcast::<gst::Pipeline>().unwrap();
+    pipeline.by_name("out").unwrap().set_property("location", path.to_str().unwrap());
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let ended = pipeline.bus().unwrap().timed_pop_filtered(None, &[gst::MessageType::Eos]);
+    assert!(ended.is_some());
+    pipeline.set_state(gst::State::Null).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rtp_time_rises_over_ten_restarts_of_the_camera_and_two_loops_of_a_clip() {
+    let folder = tempfile::tempdir().unwrap();
+    let clip = folder.path().join("clip.mp4");
+    write_clip(&clip);
+    let whole = std::fs::read(&clip).unwrap();
+    let source = config::Source::File(clip.clone());
+    let inside = start_with(Duration::from_secs(10), lan(), source);
+    let peer = Peer::new();
+    peer.accept(&answer(&inside, peer.offer()).await.unwrap());
+    let mut last = None;
+    let mut rises = |what: &str, pictures: usize| {
+        let mut count = 0;
+        peer.until(what, |seen| {
+            let Seen::Picture(stamp) = seen else { return None };
+            let step = last.replace(stamp).map(|last: u32| stamp.wrapping_sub(last).cast_signed());
+            assert!(step.is_none_or(|step| step > 0), "{what}: {step:?} after {last:?}");
+            count += 1;
+            (count >= pictures).then_some(())
+        });
+    };
+    let mut status = inside.handle.status();
+    for restart in 1..=10 {
+        // Each is three times the clip's length.
+        tokio::task::block_in_place(|| rises(&format!("pictures before restart {restart}"), 45));
+        if restart % 2 == 0 {
+            inside.handle.stop_capture();
+            status.wait_for(|status| *status == camera::Status::Stopped).await.unwrap();
+            inside.handle.start_capture();
+        } else {
+            // Found damaged when it is played again from its start.
+            std::fs::write(&clip, b"no video").unwrap();
+            let failed = |status: &camera::Status| matches!(status, camera::Status::Failed(_));
+            status.wait_for(failed).await.unwrap();
+            tokio::task::block_in_place(|| rises("pictures in its place", 2));
+            std::fs::write(&clip, &whole).unwrap();
+        }
+        let live = |status: &camera::Status| matches!(status, camera::Status::Live(_));
+        tokio::time::timeout(PATIENCE, status.wait_for(live)).await.expect("it is back").unwrap();
+    }
+    tokio::task::block_in_place(|| rises("two loops after the last restart", 45));
+    inside.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cleared_transcript_shows_only_what_comes_after() {
     let inside = start(Duration::from_secs(10));
@@ -239,7 +303,7 @@ async fn without_a_relay_that_answers_the_servers_are_blamed() {
     };
     let transport_policy = config::TransportPolicy::Relay;
     let ice = config::Ice { servers: vec![server], transport_policy, ..lan() };
-    let inside = start_with(Duration::from_secs(10), ice);
+    let inside = start_with(Duration::from_secs(10), ice, config::Source::Test);
     let refused = answer(&inside, Peer::new().offer()).await;
     let error = refused.unwrap_err();
     assert!(matches!(error, OfferError::Viewer(ViewerError::NoRelay { .. })), "{error:?}");
