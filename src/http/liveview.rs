@@ -64,7 +64,7 @@ async fn start(
     Ok(Json(LiveviewAnswer { status: "success", camera: camera.name().to_owned(), state }))
 }
 
-/// Stop capture; viewers stay connected without pictures, new ones are refused.
+/// Stop capture; viewers stay connected and are shown that, new ones are refused.
 #[utoipa::path(
     post, path = "/api/v1/liveview/stop", tag = "live view",
     request_body = LiveviewBody,

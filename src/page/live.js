@@ -52,6 +52,8 @@ const remedies = {
 };
 /** What the device says of its camera. */
 let camera;
+/** Since when it has no picture, by this browser's clock. */
+let awaySince;
 /** The question for the status that is open, if one is. */
 let askingStatus;
 /** Why it did not start the camera when it was asked to. */
@@ -156,7 +158,8 @@ function problem() {
     }
     if (over) return reason;
     if (camera?.state === "failed") {
-        return Object.assign(new Ending("cameraFailed", { detail: camera.reason }), { passing: true });
+        const ending = new Ending("cameraFailed", { detail: camera.reason });
+        return Object.assign(ending, { title: words.noCameraSince(awaySince), passing: true });
     }
     if (pictures.get(viewing.connection)?.refused) return new Ending("notPlayed");
     // What the device itself said is told at once; that it is silent, by the line.
@@ -168,10 +171,12 @@ function showProblem(ending) {
     // With its button hidden, the focus would fall back to the top of the page.
     if (!ending && at("problem").contains(document.activeElement)) at("stage").focus();
     at("problem").hidden = !ending;
-    if (!ending || ["kind", "detail", "hint"].every((part) => ending[part] === told?.[part])) return;
+    const parts = ["kind", "title", "detail", "hint"];
+    if (!ending || parts.every((part) => ending[part] === told?.[part])) return;
     told = ending;
     const { title, detail } = words.problems[ending.kind];
-    at("problem-title").textContent = title;
+    at("problem").dataset.kind = ending.kind;
+    at("problem-title").textContent = ending.title ?? title;
     at("problem-detail").textContent = ending.detail ?? detail;
     at("problem-hint").textContent = ending.hint ?? "";
     at("remedy").textContent = remedies[ending.kind]?.words ?? words.connectAgain;
@@ -202,6 +207,7 @@ async function readStatus() {
         const answer = await request("GET", "/api/v1/status");
         const was = camera?.state;
         camera = answer.cameras?.[0];
+        awaySince = since(camera?.away_s);
         viewing.camera(camera?.state);
         viewing.waits_s = answer.reconnect_waits_s;
         // What was refused because the camera was stopped is not refused any more.
@@ -214,6 +220,13 @@ async function readStatus() {
         if (error instanceof Refused && error.status === 401) location.replace("/login");
         // Otherwise the connection itself will tell.
     }
+}
+
+/** The device counts whole seconds: the same absence has the same beginning. */
+function since(seconds) {
+    if (seconds === undefined) return undefined;
+    const began = Date.now() - seconds * 1000;
+    return Math.abs(began - awaySince) < 5000 ? awaySince : began;
 }
 
 /** Clears where the device can hear it; what it has not heard would be back with the next sign. */

@@ -105,6 +105,13 @@ export const words = {
     connectAgain: "Connect again",
     showPicture: "Show the picture",
     startCamera: "Start the camera",
+    /** `began`: milliseconds since 1970. */
+    noCameraSince(began) {
+        const moment = new Date(began);
+        const today = moment.toDateString() === new Date().toDateString();
+        const time = moment.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+        return `No camera since ${today ? time : `${moment.toLocaleDateString("en-GB")}, ${time}`}`;
+    },
     logOut: "Log out",
 
     problems: {
@@ -165,7 +172,7 @@ export const words = {
             detail: "It may be restarting.",
         },
         cameraFailed: {
-            title: "No picture from the camera",
+            title: "No camera",
             detail: "The picture comes back by itself when the camera does.",
         },
         cameraStopped: {
