@@ -22,7 +22,7 @@ fn command(cli: &Cli) -> Result<(), Failure> {
         (Command::Check, config) => return check::check(config),
         (_, config) => config.or_exit(Exit::Configuration)?,
     };
-    log::start(config.log);
+    log::start(&config.log);
     match &cli.command {
         Command::Run(args) => {
             allocator::settle();

@@ -2,6 +2,7 @@
 //! plays in real time.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
@@ -65,6 +66,7 @@ async fn measure(config: &Config) -> Result<[Row; 2], Failure> {
         started.frames,
         predictions.clone(),
         clock.clone(),
+        watch::Sender::new(Arc::new(config.clone())).subscribe(),
     )
     .or_exit(Exit::Model)?;
     let sessions = Sessions::start(

@@ -67,6 +67,7 @@ async fn serve(args: &RunArgs, config: Config) -> Result<(), Failure> {
         first.frames.resubscribe(),
         predictions.clone(),
         clock.clone(),
+        watch::Sender::new(config.clone()).subscribe(),
     )
     .or_exit(Exit::Model)?;
     let sessions = Sessions::start(

@@ -93,7 +93,9 @@ pub const KEYS: &[Key] = &[
     key("model", "hands", PATH, r#""/usr/share/signpost/models/hands""#),
     key("model", "runtime", PATH, r#""/usr/lib/signpost/libLiteRt.so""#),
     key("model", "threads", Kind::Whole(1, 8), "1"),
-    key("log", "level", Kind::Word(&["error", "warn", "info", "debug", "trace"]), r#""info""#),
+    key("log", "level", Kind::Word(LEVELS), r#""info""#),
+    key("log", "modules", Kind::List(MODULE_LEVEL), "[]"),
+    key("log", "signs", Kind::Flag, "false"),
     key("watchdog", "deadline_s", Kind::Whole(2, 120), "10"),
 ];
 
@@ -110,6 +112,15 @@ pub const LIVE: &[&str] = &[
 /// Keys that are accepted and checked, and that nothing reads yet.
 pub const WITHOUT_EFFECT: &[&str] = &[];
 
+/// The folders of `src/`, each of which logs at a level of its own if that is wanted.
+pub const MODULES: &[&str] =
+    &["camera", "cascade", "config", "http", "model", "recognition", "runtime", "sessions", "cli"];
+
+/// How much is logged.
+pub const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
+
+const MODULE_LEVEL: &str = "MODULE=LEVEL, each MODULE once, of camera, cascade, config, http, \
+    model, recognition, runtime, sessions, cli; LEVEL as log.level";
 const PATH: Kind = Kind::Text("a path");
 const RECONNECT_WAITS: Kind = Kind::Numbers("1 to 10 numbers from 0.5 to 60");
 const ICE_SERVER: &str =
@@ -121,6 +132,14 @@ const FLIPS: &[&str] = &["none", "horizontal", "vertical", "rotate-180"];
 #[must_use]
 pub fn find(section: &str, name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.section == section && key.name == name)
+}
+
+/// The module that looks most like a wrong one.
+#[must_use]
+pub fn nearest_module(wrong: &str) -> &'static str {
+    let likeness = |known: &&str| strsim::jaro_winkler(known, wrong);
+    let best = MODULES.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    best.expect("there are modules")
 }
 
 /// The known key (`section.name`) or section that looks most like a wrong one.

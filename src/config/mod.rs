@@ -23,7 +23,7 @@ pub use load::{ConfigError, DEFAULT_FILE, load, state_dir};
 pub use problem::{Origin, Problem, Problems, without_secrets};
 pub use running::{Change, Refused, Running};
 pub use values::{
-    Access, Camera, Config, Effective, Encoder, Flip, Http, Ice, IceServer, Model, Sessions,
+    Access, Camera, Config, Effective, Encoder, Flip, Http, Ice, IceServer, Log, Model, Sessions,
     Source, TransportPolicy, Watchdog, is_loopback,
 };
 

@@ -172,6 +172,40 @@ fn lists_in_variables_are_written_both_ways() {
 }
 
 #[test]
+fn modules_have_levels_and_a_wrong_one_names_the_nearest() {
+    let modules = |text: &str| {
+        config(&[file(&format!("[log]\nmodules = {text}"))]).map(|config| config.log.modules)
+    };
+    let levels = modules(r#"["camera=debug", "http = warn"]"#).unwrap();
+    assert_eq!(levels[0], ("camera".to_owned(), log::LevelFilter::Debug));
+    assert_eq!(levels[1], ("http".to_owned(), log::LevelFilter::Warn));
+    let table = [
+        (r#"["camra=debug"]"#, "the nearest to \"camra\" is camera"),
+        (r#"["http=warn", "http=info"]"#, "http has two levels"),
+        (r#"["camera"]"#, "a list of MODULE=LEVEL"),
+        (r#"["camera=off"]"#, "a list of MODULE=LEVEL"),
+        (r#""camera=debug""#, "a list of MODULE=LEVEL"),
+    ];
+    for (wrong, words) in table {
+        let told = modules(wrong).unwrap_err().to_string();
+        assert!(told.contains(words) && told.contains("1 problem"), "{wrong}: {told}");
+    }
+}
+
+#[test]
+fn every_module_is_a_folder_and_every_folder_a_module() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let folders = std::fs::read_dir(source).unwrap().map(Result::unwrap);
+    let folders = folders.filter(|entry| entry.path().join("mod.rs").is_file());
+    let mut folders: Vec<_> =
+        folders.map(|entry| entry.file_name().into_string().unwrap()).collect();
+    let mut modules = keys::MODULES.to_vec();
+    folders.sort();
+    modules.sort_unstable();
+    assert_eq!(folders, modules);
+}
+
+#[test]
 fn origins_and_hosts_have_a_form() {
     for right in ["http://a", "https://a.example:8443", "http://[::1]:80", "http://10.0.0.1"] {
         assert!(words::origin(right).is_some(), "{right}");

@@ -9,7 +9,7 @@ use super::keys::{self, CAMERA, Key, Kind};
 use super::layer::{Entry, Settings, Table};
 use super::problem::{Origin, Problem, shown, without_secrets};
 use super::values::{
-    Access, Camera, Config, Effective, Encoder, Http, Ice, Model, Sessions, Source,
+    Access, Camera, Config, Effective, Encoder, Http, Ice, Log, Model, Sessions, Source,
     TransportPolicy, Watchdog, Written,
 };
 use super::words;
@@ -58,7 +58,7 @@ pub fn validate(settings: &Settings, state_dir: &Path) -> (Config, Vec<Problem>)
         runtime: check.text("model", "runtime", words::path),
         threads: check.small("model", "threads") as usize,
     };
-    let log = check.text("log", "level", |word| word.parse().ok());
+    let log = check.log();
     let watchdog =
         Watchdog { deadline: Duration::from_secs(check.whole("watchdog", "deadline_s")) };
     let Check { problems, effective, .. } = check;
@@ -224,6 +224,22 @@ impl Check<'_> {
             cameras.push(camera);
         }
         cameras
+    }
+
+    fn log(&mut self) -> Log {
+        let level = self.text("log", "level", words::level);
+        let place = Place::new("log", 0, "modules");
+        let Entry { value, origin } = self.written(place);
+        let modules = match words::wrong_module(&value) {
+            Some(advice) => {
+                self.show(place, &value, &origin);
+                self.report(place, &value, origin, Some(&advice));
+                Vec::new()
+            }
+            None => self.list("log", "modules", words::module_level),
+        };
+        let signs = self.value(Place::new("log", 0, "signs"), toml::Value::as_bool);
+        Log { level, modules, signs }
     }
 
     fn encoder(&mut self) -> Encoder {

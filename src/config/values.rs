@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use log::LevelFilter;
 use serde::Serialize;
 
 use super::layer::Settings;
@@ -27,7 +28,7 @@ pub struct Config {
     /// What recognises.
     pub model: Model,
     /// How much is logged.
-    pub log: log::LevelFilter,
+    pub log: Log,
     /// When an owner counts as stuck.
     pub watchdog: Watchdog,
     /// Every key with its value and where it came from, in the table's order,
@@ -219,6 +220,17 @@ pub struct Model {
     pub runtime: PathBuf,
     /// Threads of each interpreter.
     pub threads: usize,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Log {
+    /// Of everything that has no level of its own.
+    pub level: LevelFilter,
+    /// Modules of this program with a level of their own, each once.
+    pub modules: Vec<(String, LevelFilter)>,
+    /// Whether the log may say what is signed.
+    pub signs: bool,
 }
 
 /// `[watchdog]`

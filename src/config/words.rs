@@ -5,8 +5,10 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use log::LevelFilter;
 use toml::Value;
 
+use super::keys;
 use super::values::{Flip, IceServer, TransportPolicy};
 
 /// The port of an address that is given without one.
@@ -105,6 +107,38 @@ pub fn wait(value: &Value) -> Option<Duration> {
     let whole = value.as_integer().and_then(|number| u32::try_from(number).ok()).map(f64::from);
     let seconds = value.as_float().or(whole)?;
     (0.5..=60.0).contains(&seconds).then(|| Duration::from_secs_f64(seconds))
+}
+
+/// One of [`keys::LEVELS`].
+pub fn level(word: &str) -> Option<LevelFilter> {
+    keys::LEVELS.contains(&word).then(|| word.parse().ok()).flatten()
+}
+
+/// `MODULE=LEVEL`.
+pub fn module_level(value: &Value) -> Option<(String, LevelFilter)> {
+    let (module, word) = value.as_str()?.split_once('=')?;
+    let module = module.trim();
+    keys::MODULES.contains(&module).then(|| Some((module.to_owned(), level(word.trim())?)))?
+}
+
+/// What is allowed in place of the first module in `list` that does not exist or has a
+/// level already.
+pub fn wrong_module(list: &Value) -> Option<String> {
+    let names = list.as_array()?.iter().filter_map(|item| item.as_str()?.split_once('='));
+    let mut seen = Vec::new();
+    for module in names.map(|(module, _)| module.trim()) {
+        if !keys::MODULES.contains(&module) {
+            let (nearest, all) = (keys::nearest_module(module), keys::MODULES.join(", "));
+            return Some(format!(
+                "MODULE=LEVEL with MODULE of {all}; the nearest to {module:?} is {nearest}"
+            ));
+        }
+        if seen.contains(&module) {
+            return Some(format!("each MODULE once, and {module} has two levels"));
+        }
+        seen.push(module);
+    }
+    None
 }
 
 /// An address alone, or a table as in RTCConfiguration; TURN needs both credentials.

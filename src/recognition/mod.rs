@@ -6,6 +6,7 @@
 
 pub mod backlog;
 pub mod chain;
+mod diary;
 pub mod normalise;
 pub mod picture;
 mod prediction;

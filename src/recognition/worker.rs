@@ -14,10 +14,12 @@ use tokio::sync::{broadcast, watch};
 
 use super::backlog::Backlog;
 use super::chain::{Chain, Reading};
+use super::diary::Diary;
 use super::picture::{self, PictureError};
 use super::{Prediction, Status};
 use crate::camera::RawFrame;
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::errors;
 use crate::model::ModelError;
 use crate::runtime::RuntimeError;
@@ -51,7 +53,7 @@ pub struct Started {
 }
 
 /// Starts the worker on a thread of its own; `load` runs there too, so that a slow
-/// disk delays no picture. Needs tokio.
+/// disk delays no picture. `config` says whether signs may be logged. Needs tokio.
 ///
 /// # Errors
 /// The system gives no thread.
@@ -60,6 +62,7 @@ pub fn start(
     frames: broadcast::Receiver<RawFrame>,
     predictions: broadcast::Sender<Arc<Prediction>>,
     clock: Clock,
+    config: watch::Receiver<Arc<Config>>,
 ) -> std::io::Result<Started> {
     let (status, published) = watch::channel(Status::Starting);
     let runtime = Handle::current();
@@ -72,8 +75,9 @@ pub fn start(
         let running = Status::Running { model: name.clone(), degraded: None };
         status.send_replace(running);
         let progress = Progress::new(shortest_interval(chain.period()));
-        let faults = Faults::default();
-        Worker { chain, name, predictions, clock, status, progress, faults }.run(&runtime, frames);
+        let (faults, diary) = (Faults::default(), Diary::default());
+        Worker { chain, name, predictions, clock, config, status, progress, faults, diary }
+            .run(&runtime, frames);
     })?;
     Ok(Started { status: published, thread })
 }
@@ -96,9 +100,12 @@ struct Worker {
     name: String,
     predictions: broadcast::Sender<Arc<Prediction>>,
     clock: Clock,
+    /// What is in force; it may change.
+    config: watch::Receiver<Arc<Config>>,
     status: watch::Sender<Status>,
     progress: Progress,
     faults: Faults,
+    diary: Diary,
 }
 
 /// Which frame was read last, and how many were passed over.
@@ -189,6 +196,9 @@ impl Worker {
 
     fn publish(&mut self, captured_at: gst::ClockTime, reading: Reading) {
         self.degrade(reading.too_slow.map(|_| too_slow(self.progress.limit)));
+        if let Some(sign) = reading.committed {
+            self.write_down(sign, captured_at);
+        }
         self.progress.seq += 1;
         let mut timing_ms = reading.timing_ms;
         let age = self.clock.running_time().saturating_sub(captured_at);
@@ -209,6 +219,16 @@ impl Worker {
         };
         // Nobody listens while there is no viewer.
         let _ = self.predictions.send(Arc::new(prediction));
+    }
+
+    /// Logs a sign where that is switched on.
+    fn write_down(&mut self, sign: char, captured_at: gst::ClockTime) {
+        if !self.config.borrow().log.signs {
+            return;
+        }
+        if let Some(left_out) = self.diary.note(captured_at.into()) {
+            log::info!(left_out = left_out; "signed {sign:?}");
+        }
     }
 
     /// Publishes a reason why results are fewer than they should be, or its end.
