@@ -195,7 +195,7 @@ mod tests {
         let mut luma = vec![0; width * height];
         let notice = Notice { title: "No camera since 12:03".into(), text: "is it on?".into() };
         draw(&notice, &mut luma, width, height, width);
-        let inked = |row: &[u8]| row.iter().any(|pixel| *pixel == INK);
+        let inked = |row: &[u8]| row.contains(&INK);
         let rows: Vec<usize> =
             (0..height).filter(|row| inked(&luma[row * width..(row + 1) * width])).collect();
         let (top, bottom) = (rows[0], *rows.last().unwrap());

@@ -38,9 +38,15 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Tells the error on standard error.
+    /// Tells the error on standard error; in the journal it stands as an error.
     pub fn tell(&self) {
-        eprintln!("signpost: {}", errors::chain(self.error.as_ref()));
+        let words = errors::chain(self.error.as_ref());
+        // The log may not have been started, for want of a configuration.
+        if systemd_journal_logger::connected_to_journal() {
+            words.lines().for_each(|line| eprintln!("<3>{line}"));
+        } else {
+            eprintln!("signpost: {words}");
+        }
     }
 }
 

@@ -65,6 +65,23 @@ pub enum Loss {
     Pipeline,
 }
 
+impl Loss {
+    /// For the log.
+    pub(super) fn in_words(self) -> &'static str {
+        match self {
+            Self::NegotiationTimeout => "it was not connected in time",
+            Self::IceFailed => "the path to it broke",
+            Self::DtlsFailed => "the encryption was not agreed on",
+            Self::ClosedByPeer => "it closed the connection",
+            Self::Silent => "it was not heard of any more",
+            Self::Deaf => "its data channels did not answer any more",
+            Self::Overrun => "it did not take what it was sent",
+            Self::Flooded => "it sent more than a page would",
+            Self::Pipeline => "an element of its pipeline gave up",
+        }
+    }
+}
+
 /// What the owner does about it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Action {

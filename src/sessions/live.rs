@@ -1,5 +1,6 @@
 //! What belongs to one connection and is not in the table.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use gstreamer as gst;
@@ -47,6 +48,10 @@ impl std::ops::AddAssign for Losses {
 /// One connection's parts.
 pub(super) struct Live {
     pub session: SessionId,
+    /// The host that asked, or its network.
+    pub origin: Option<IpAddr>,
+    /// Since when its peer has seen pictures, once it has said so.
+    pub seen: Option<Duration>,
     pub camera: usize,
     pub post: Post,
     pub congestion: Congestion,
@@ -87,6 +92,11 @@ impl Live {
         if let Some(viewer) = &mut self.viewer {
             viewer.show();
         }
+    }
+
+    /// Whence its offer came, for the log.
+    pub fn remote(&self) -> String {
+        self.origin.map_or_else(|| "unknown".to_owned(), |origin| origin.to_string())
     }
 
     /// Tries what a fragment adds, now or when there is a pipeline.

@@ -264,7 +264,11 @@ impl Owner {
             Event::Stats(stats) => {
                 if let Some(pair) = live.reported(&stats) {
                     let Pair { local, remote, protocol } = pair;
-                    log::info!("viewer {from} sees the picture: {local} to {remote}, {protocol}");
+                    live.seen.get_or_insert(now);
+                    log::info!(
+                        session:% = live.session, remote:% = live.remote();
+                        "viewer sees the picture: {local} to {remote}, {protocol}"
+                    );
                 }
                 None
             }

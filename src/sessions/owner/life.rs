@@ -38,6 +38,7 @@ impl Owner {
         if *camera.status().borrow() == camera::Status::Stopped {
             return Err(OfferError::Stopped { camera: camera.name().to_owned() });
         }
+        let origin = wish.origin;
         let no_ids = |_| OfferError::Unavailable("the kernel gives no random bytes");
         let fresh = SessionId::random().map_err(no_ids)?;
         let connection = ConnectionId::random().map_err(no_ids)?;
@@ -48,6 +49,8 @@ impl Owner {
         self.act(admitted.todo);
         let live = Live {
             session: admitted.session,
+            origin,
+            seen: None,
             camera: admitted.camera,
             post: Post::new(connection, self.events.clone()),
             congestion: Congestion::new(
@@ -176,6 +179,13 @@ impl Owner {
         if let Some(loss) = loss {
             log::debug!("viewer {id}: {loss:?}");
             *self.status.lost.entry(loss).or_default() += 1;
+        }
+        if let Some(seen) = live.seen {
+            let why = loss.map_or("ended on request", Loss::in_words);
+            log::info!(
+                session:% = live.session, remote:% = live.remote();
+                "viewer gone after {} s: {why}", now.saturating_sub(seen).as_secs()
+            );
         }
         let viewer = live.end(now);
         self.work.spawn(work::torn_down(id, viewer));
