@@ -19,6 +19,8 @@ pub struct Key {
     pub kind: Kind,
     /// Default, as it would be written in the file.
     pub default: &'static str,
+    /// What a number counts, in the operator's words; empty where there is nothing to say.
+    pub unit: &'static str,
 }
 
 /// What a key may hold.
@@ -56,7 +58,21 @@ impl Kind {
 }
 
 const fn key(section: &'static str, name: &'static str, kind: Kind, default: &'static str) -> Key {
-    Key { section, name, kind, default }
+    Key { section, name, kind, default, unit: "" }
+}
+
+impl Key {
+    const fn in_unit(mut self, unit: &'static str) -> Self {
+        self.unit = unit;
+        self
+    }
+
+    /// What the shipped example says of every key.
+    #[must_use]
+    pub fn range(&self) -> String {
+        let unit = if self.unit.is_empty() { String::new() } else { format!(", in {}", self.unit) };
+        format!("Range: {}{unit}. Default: {}.", self.kind.allowed(), self.default)
+    }
 }
 
 /// The words of `source`, as `--source` takes them too.
@@ -69,34 +85,35 @@ pub const KEYS: &[Key] = &[
     key("http", "allowed_hosts", Kind::List("host names without port"), "[]"),
     key("http", "allowed_origins", Kind::List("http(s)://HOST[:PORT]"), "[]"),
     key("access", "password_file", Kind::Text("a file name or path"), r#""password""#),
-    key("access", "login_hours", Kind::Whole(1, 720), "168"),
+    key("access", "login_hours", Kind::Whole(1, 720), "168").in_unit("hours"),
     key(CAMERA, "name", Kind::Text("1 to 32 of a-z, 0-9, - and _, each name once"), r#""camera""#),
     key(CAMERA, "source", Kind::Text(SOURCE_WORDS), r#""auto""#),
-    key(CAMERA, "width", Kind::Even(160, 3840), "1280"),
-    key(CAMERA, "height", Kind::Even(120, 2160), "720"),
-    key(CAMERA, "framerate", Kind::Whole(1, 60), "30"),
+    key(CAMERA, "width", Kind::Even(160, 3840), "1280").in_unit("pixels"),
+    key(CAMERA, "height", Kind::Even(120, 2160), "720").in_unit("pixels"),
+    key(CAMERA, "framerate", Kind::Whole(1, 60), "30").in_unit("frames a second"),
     key(CAMERA, "flip", Kind::Word(FLIPS), r#""none""#),
     key("encoder", "prefer", Kind::Word(ENCODERS), r#""auto""#),
-    key("encoder", "bitrate_kbps", Kind::Whole(100, 20_000), "2500"),
-    key("encoder", "min_bitrate_kbps", Kind::Whole(50, 20_000), "300"),
+    key("encoder", "bitrate_kbps", Kind::Whole(100, 20_000), "2500").in_unit("kbit/s"),
+    key("encoder", "min_bitrate_kbps", Kind::Whole(50, 20_000), "300").in_unit("kbit/s"),
     key("encoder", "low_rendition", Kind::Flag, "true"),
-    key("sessions", "max_viewers", Kind::Whole(1, 64), "16"),
-    key("sessions", "keepalive_s", Kind::Whole(1, 60), "5"),
-    key("sessions", "negotiation_timeout_s", Kind::Whole(1, 60), "10"),
-    key("sessions", "buffer_limit_bytes", Kind::Whole(65_536, 67_108_864), "4194304"),
-    key("sessions", "offers_per_minute", Kind::Whole(6, 60_000), "120"),
-    key("sessions", "reconnect_waits_s", RECONNECT_WAITS, "[1, 2, 4, 8, 10]"),
+    key("sessions", "max_viewers", Kind::Whole(1, 64), "16").in_unit("viewers"),
+    key("sessions", "keepalive_s", Kind::Whole(1, 60), "5").in_unit("seconds"),
+    key("sessions", "negotiation_timeout_s", Kind::Whole(1, 60), "10").in_unit("seconds"),
+    key("sessions", "buffer_limit_bytes", Kind::Whole(65_536, 67_108_864), "4194304")
+        .in_unit("bytes"),
+    key("sessions", "offers_per_minute", Kind::Whole(6, 60_000), "120").in_unit("offers a minute"),
+    key("sessions", "reconnect_waits_s", RECONNECT_WAITS, "[1, 2, 4, 8, 10]").in_unit("seconds"),
     key("ice", "servers", Kind::List(ICE_SERVER), "[]"),
     key("ice", "transport_policy", Kind::Word(&["all", "relay"]), r#""all""#),
     key("ice", "udp_ports", Kind::Text("FIRST-LAST within 1024-65535, or empty"), r#""""#),
     key("model", "bundle", PATH, r#""/usr/share/signpost/models/fingerspelling""#),
     key("model", "hands", PATH, r#""/usr/share/signpost/models/hands""#),
     key("model", "runtime", PATH, r#""/usr/lib/signpost/libLiteRt.so""#),
-    key("model", "threads", Kind::Whole(1, 8), "1"),
+    key("model", "threads", Kind::Whole(1, 8), "1").in_unit("threads"),
     key("log", "level", Kind::Word(LEVELS), r#""info""#),
     key("log", "modules", Kind::List(MODULE_LEVEL), "[]"),
     key("log", "signs", Kind::Flag, "false"),
-    key("watchdog", "deadline_s", Kind::Whole(2, 120), "10"),
+    key("watchdog", "deadline_s", Kind::Whole(2, 120), "10").in_unit("seconds"),
 ];
 
 /// Keys that running owners follow. Those of a camera as far as the encoded picture is

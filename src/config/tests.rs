@@ -39,14 +39,23 @@ fn shipped_example_is_valid_and_lists_every_key_with_its_default() {
     let text = include_str!("../../systemd/signpost.toml");
     let example = config(&[file(text)]).unwrap();
     assert_eq!(example.effective.len(), KEYS.len());
-    // Every key stands there, commented out, with the value that applies without it.
+    // Every key stands there, commented out, with the value that applies without it, and
+    // under words that name its range, its unit and its default.
     for key in KEYS {
         let line = format!("#{} = {}", key.name, key.default);
         let heads = [format!("[{}]", key.section), format!("[[{}]]", key.section)];
         let start = heads.iter().find_map(|head| text.find(head.as_str()));
         let section = &text[start.unwrap_or_else(|| panic!("no section {}", key.section))..];
         let end = section.find("\n\n[").map_or(section.len(), |end| end + 1);
-        assert!(section[..end].lines().any(|l| l == line), "[{}] lacks {line}", key.section);
+        let lines: Vec<&str> = section[..end].lines().collect();
+        let at = lines.iter().position(|l| *l == line);
+        let at = at.unwrap_or_else(|| panic!("[{}] lacks {line}", key.section));
+        let above = lines[..at].iter().rev().map_while(|l| l.strip_prefix("# "));
+        let mut above: Vec<&str> = above.collect();
+        above.reverse();
+        let above = above.join(" ");
+        let range = key.range();
+        assert!(above.ends_with(&range), "over {line}: {above:?} does not end with {range:?}");
     }
     let uncommented: String = text
         .lines()
@@ -58,6 +67,33 @@ fn shipped_example_is_valid_and_lists_every_key_with_its_default() {
         Config { effective: Vec::new(), written: values::Written::default(), ..all },
         Config { effective: Vec::new(), written: values::Written::default(), ..defaults }
     );
+}
+
+#[test]
+fn presets_are_valid_and_say_why_they_differ() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd/presets");
+    let example = file(include_str!("../../systemd/signpost.toml"));
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let text = std::fs::read_to_string(entry.path()).unwrap();
+        let preset = config(&[example.clone(), file(&text)]).unwrap_or_else(|told| {
+            panic!("{}: {told}", entry.path().display());
+        });
+        let differs: Vec<_> =
+            preset.effective.iter().filter(|entry| entry.origin != "default").collect();
+        assert!(!differs.is_empty());
+        for Effective { section, name, value, .. } in differs {
+            let key = keys::find(section, name).unwrap();
+            let default: toml::Value = key.default.parse().unwrap();
+            let default = serde_json::to_value(&default).unwrap();
+            assert_ne!(*value, default, "{section}.{name} is the default");
+            let lines: Vec<&str> = text.lines().collect();
+            let at = lines.iter().position(|l| l.starts_with(&format!("{name} ="))).unwrap();
+            assert!(lines[at - 1].starts_with("# "), "{section}.{name}: no word why");
+        }
+        seen += 1;
+    }
+    assert_eq!(seen, 2);
 }
 
 #[test]
