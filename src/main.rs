@@ -22,11 +22,11 @@ fn command(cli: &Cli) -> Result<(), Failure> {
         (Command::Check, config) => return check::check(config),
         (_, config) => config.or_exit(Exit::Configuration)?,
     };
-    log::start(&config.log);
+    let journal = log::start(&config.log);
     match &cli.command {
         Command::Run(args) => {
             allocator::settle();
-            run::run(args, config)
+            run::run(args, config, journal)
         }
         Command::Read(args) => read::read(args, &config.model),
         Command::Bench(args) => bench::bench(args, &config),

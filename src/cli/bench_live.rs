@@ -13,7 +13,7 @@ use super::exit::{Exit, Failure, OrExit as _};
 use super::run;
 use crate::camera::{Camera, Status};
 use crate::clock::Clock;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Keeper};
 use crate::recognition::worker::{self, PREDICTIONS};
 use crate::sessions::{self, Offer, Sessions};
 
@@ -66,7 +66,7 @@ async fn measure(config: &Config) -> Result<[Row; 2], Failure> {
         started.frames,
         predictions.clone(),
         clock.clone(),
-        watch::Sender::new(Arc::new(config.clone())).subscribe(),
+        Keeper::new(Arc::new(config.clone())).follow(),
     )
     .or_exit(Exit::Model)?;
     let sessions = Sessions::start(

@@ -10,6 +10,7 @@ pub mod log;
 mod owners;
 pub mod password;
 pub mod read;
+mod reload;
 pub mod run;
 
 use std::path::PathBuf;

@@ -10,10 +10,12 @@ use tokio::sync::{broadcast, watch};
 use super::RunArgs;
 use super::allocator;
 use super::exit::{Exit, Failure, OrExit as _};
+use super::log::Journal;
 use super::owners::Owners;
+use super::reload;
 use crate::camera::{self, Camera, Encoder};
 use crate::clock::Clock;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Keeper};
 use crate::http::{self, Access, App, Entry};
 use crate::model::manifest::Bundle;
 use crate::model::{Models, Places, Wanted};
@@ -31,20 +33,21 @@ const HANDS: usize = crate::cascade::MAX_HANDS;
 ///
 /// # Errors
 /// What keeps the program from starting, or an owner that ended unasked, with its exit code.
-pub fn run(args: &RunArgs, config: Config) -> Result<(), Failure> {
+pub fn run(args: &RunArgs, config: Config, journal: Journal) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("tokio runtime cannot be started")
         .or_exit(Exit::Camera)?;
-    let outcome = runtime.block_on(serve(args, config));
+    let outcome = runtime.block_on(serve(args, config, journal));
     // A thread that is stuck in a driver must not keep the program.
     runtime.shutdown_background();
     outcome
 }
 
-async fn serve(args: &RunArgs, config: Config) -> Result<(), Failure> {
+async fn serve(args: &RunArgs, config: Config, journal: Journal) -> Result<(), Failure> {
     let mut signals = Signals::new().or_exit(Exit::Configuration)?;
+    let hangup = signal(SignalKind::hangup()).or_exit(Exit::Configuration)?;
     let entry = if args.open { Entry::Free } else { Entry::Password };
     let access = Access::new(&config, entry).or_exit(Exit::Configuration)?;
     let listeners = http::bind(&config.http.listen).await.or_exit(Exit::Configuration)?;
@@ -52,6 +55,7 @@ async fn serve(args: &RunArgs, config: Config) -> Result<(), Failure> {
     let settings = cameras(&config).await?;
 
     let config = Arc::new(config);
+    let keeper = Keeper::new(config.clone());
     let clock = Clock::start();
     let (stop, stopped) = watch::channel(());
     let started: Vec<camera::Started> = settings
@@ -67,7 +71,7 @@ async fn serve(args: &RunArgs, config: Config) -> Result<(), Failure> {
         first.frames.resubscribe(),
         predictions.clone(),
         clock.clone(),
-        watch::Sender::new(config.clone()).subscribe(),
+        keeper.follow(),
     )
     .or_exit(Exit::Model)?;
     let sessions = Sessions::start(
@@ -93,10 +97,13 @@ async fn serve(args: &RunArgs, config: Config) -> Result<(), Failure> {
         recognition: recognition.status.clone(),
         predictions: predictions.subscribe(),
         clock,
+        keeper,
     };
     let app = App::new(config.clone(), access, handles, &device_name());
     announce(&listeners.announcement()).or_exit(Exit::Configuration)?;
     let refusals = app.refusals.clone();
+    let following = tokio::spawn(reload::follow(app.clone(), hangup, journal, stopped.clone()));
+    owners.watch("who reads the configuration again", Exit::Configuration, following);
     let server = tokio::spawn(http::serve(listeners, http::router(app), refusals, stopped));
     owners.watch("the HTTP server", Exit::Camera, server);
 

@@ -21,6 +21,22 @@ pub struct Key {
     pub default: &'static str,
     /// What a number counts, in the operator's words; empty where there is nothing to say.
     pub unit: &'static str,
+    /// Whether running owners follow it.
+    pub live: bool,
+    /// Whether it can be set through the API.
+    pub api: Api,
+}
+
+/// Whether a key can be set through the API. Who is asked with a stolen login, or by a page
+/// that got one, must not be able to do more harm than to the picture.
+#[derive(Debug)]
+pub enum Api {
+    /// The worst it can do is to the picture, and the API can undo it.
+    Open,
+    /// Only files, environment and arguments set it; why.
+    Shut(&'static str),
+    /// Open for sources that name no file, no address, and no device but a camera; why.
+    PlainSource(&'static str),
 }
 
 /// What a key may hold.
@@ -58,13 +74,33 @@ impl Kind {
 }
 
 const fn key(section: &'static str, name: &'static str, kind: Kind, default: &'static str) -> Key {
-    Key { section, name, kind, default, unit: "" }
+    Key { section, name, kind, default, unit: "", live: false, api: Api::Open }
 }
 
 impl Key {
     const fn in_unit(mut self, unit: &'static str) -> Self {
         self.unit = unit;
         self
+    }
+
+    /// Running owners follow it.
+    const fn live(mut self) -> Self {
+        self.live = true;
+        self
+    }
+
+    const fn api(mut self, api: Api) -> Self {
+        self.api = api;
+        self
+    }
+
+    /// The default, as a value.
+    ///
+    /// # Panics
+    /// Never: a test reads every default.
+    #[must_use]
+    pub fn default(&self) -> toml::Value {
+        self.default.parse().expect("every default is TOML, as a test shows")
     }
 
     /// What the shipped example says of every key.
@@ -80,50 +116,59 @@ pub const SOURCE_WORDS: &str =
     "auto, demo, test, v4l2:/dev/DEVICE, libcamera, file:PATH or rtsp:URL";
 
 /// The table, in the order of the shipped example.
+///
+/// Live: sizes and frame rates of a camera as far as the encoded picture is no larger and no
+/// faster than what it was started with, because capture goes on as it is; a keepalive and a
+/// buffer's limit for the viewers that connect from then on.
 pub const KEYS: &[Key] = &[
-    key("http", "listen", Kind::List("1 to 16 of ADDRESS:PORT"), r#"["127.0.0.1:8080"]"#),
-    key("http", "allowed_hosts", Kind::List("host names without port"), "[]"),
-    key("http", "allowed_origins", Kind::List("http(s)://HOST[:PORT]"), "[]"),
-    key("access", "password_file", Kind::Text("a file name or path"), r#""password""#),
-    key("access", "login_hours", Kind::Whole(1, 720), "168").in_unit("hours"),
-    key(CAMERA, "name", Kind::Text("1 to 32 of a-z, 0-9, - and _, each name once"), r#""camera""#),
-    key(CAMERA, "source", Kind::Text(SOURCE_WORDS), r#""auto""#),
-    key(CAMERA, "width", Kind::Even(160, 3840), "1280").in_unit("pixels"),
-    key(CAMERA, "height", Kind::Even(120, 2160), "720").in_unit("pixels"),
-    key(CAMERA, "framerate", Kind::Whole(1, 60), "30").in_unit("frames a second"),
+    key("http", "listen", Kind::List("1 to 16 of ADDRESS:PORT"), r#"["127.0.0.1:8080"]"#)
+        .api(Api::Shut(NETWORK)),
+    key("http", "allowed_hosts", Kind::List("host names without port"), "[]")
+        .live()
+        .api(Api::Shut(FOREIGN)),
+    key("http", "allowed_origins", Kind::List("http(s)://HOST[:PORT]"), "[]")
+        .live()
+        .api(Api::Shut(FOREIGN)),
+    key("access", "password_file", Kind::Text("a file name or path"), r#""password""#)
+        .api(Api::Shut(LOGIN)),
+    key("access", "login_hours", Kind::Whole(1, 720), "168").in_unit("hours").api(Api::Shut(LOGIN)),
+    key(CAMERA, "name", Kind::Text("1 to 32 of a-z, 0-9, - and _, each name once"), r#""camera""#)
+        .api(Api::Shut(NAME)),
+    key(CAMERA, "source", Kind::Text(SOURCE_WORDS), r#""auto""#).api(Api::PlainSource(SOURCES)),
+    key(CAMERA, "width", Kind::Even(160, 3840), "1280").in_unit("pixels").live(),
+    key(CAMERA, "height", Kind::Even(120, 2160), "720").in_unit("pixels").live(),
+    key(CAMERA, "framerate", Kind::Whole(1, 60), "30").in_unit("frames a second").live(),
     key(CAMERA, "flip", Kind::Word(FLIPS), r#""none""#),
     key("encoder", "prefer", Kind::Word(ENCODERS), r#""auto""#),
-    key("encoder", "bitrate_kbps", Kind::Whole(100, 20_000), "2500").in_unit("kbit/s"),
-    key("encoder", "min_bitrate_kbps", Kind::Whole(50, 20_000), "300").in_unit("kbit/s"),
+    key("encoder", "bitrate_kbps", Kind::Whole(100, 20_000), "2500").in_unit("kbit/s").live(),
+    key("encoder", "min_bitrate_kbps", Kind::Whole(50, 20_000), "300").in_unit("kbit/s").live(),
     key("encoder", "low_rendition", Kind::Flag, "true"),
-    key("sessions", "max_viewers", Kind::Whole(1, 64), "16").in_unit("viewers"),
-    key("sessions", "keepalive_s", Kind::Whole(1, 60), "5").in_unit("seconds"),
+    key("sessions", "max_viewers", Kind::Whole(1, MOST_VIEWERS), "16").in_unit("viewers").live(),
+    key("sessions", "keepalive_s", Kind::Whole(1, 60), "5").in_unit("seconds").live(),
     key("sessions", "negotiation_timeout_s", Kind::Whole(1, 60), "10").in_unit("seconds"),
     key("sessions", "buffer_limit_bytes", Kind::Whole(65_536, 67_108_864), "4194304")
-        .in_unit("bytes"),
-    key("sessions", "offers_per_minute", Kind::Whole(6, 60_000), "120").in_unit("offers a minute"),
-    key("sessions", "reconnect_waits_s", RECONNECT_WAITS, "[1, 2, 4, 8, 10]").in_unit("seconds"),
-    key("ice", "servers", Kind::List(ICE_SERVER), "[]"),
+        .in_unit("bytes")
+        .live(),
+    key("sessions", "offers_per_minute", Kind::Whole(6, 60_000), "120")
+        .in_unit("offers a minute")
+        .live(),
+    key("sessions", "reconnect_waits_s", RECONNECT_WAITS, "[1, 2, 4, 8, 10]")
+        .in_unit("seconds")
+        .live(),
+    key("ice", "servers", Kind::List(ICE_SERVER), "[]").api(Api::Shut(ADDRESS)),
     key("ice", "transport_policy", Kind::Word(&["all", "relay"]), r#""all""#),
     key("ice", "udp_ports", Kind::Text("FIRST-LAST within 1024-65535, or empty"), r#""""#),
-    key("model", "bundle", PATH, r#""/usr/share/signpost/models/fingerspelling""#),
-    key("model", "hands", PATH, r#""/usr/share/signpost/models/hands""#),
-    key("model", "runtime", PATH, r#""/usr/lib/signpost/libLiteRt.so""#),
+    key("model", "bundle", PATH, r#""/usr/share/signpost/models/fingerspelling""#)
+        .api(Api::Shut(FILES)),
+    key("model", "hands", PATH, r#""/usr/share/signpost/models/hands""#).api(Api::Shut(FILES)),
+    key("model", "runtime", PATH, r#""/usr/lib/signpost/libLiteRt.so""#).api(Api::Shut(CODE)),
     key("model", "threads", Kind::Whole(1, 8), "1").in_unit("threads"),
-    key("log", "level", Kind::Word(LEVELS), r#""info""#),
-    key("log", "modules", Kind::List(MODULE_LEVEL), "[]"),
-    key("log", "signs", Kind::Flag, "false"),
-    key("watchdog", "deadline_s", Kind::Whole(2, 120), "10").in_unit("seconds"),
-];
-
-/// Keys that running owners follow. Those of a camera as far as the encoded picture is
-/// no larger and no faster than what it was started with: capture goes on as it is.
-pub const LIVE: &[&str] = &[
-    "encoder.bitrate_kbps",
-    "encoder.min_bitrate_kbps",
-    "camera.width",
-    "camera.height",
-    "camera.framerate",
+    key("log", "level", Kind::Word(LEVELS), r#""info""#).live(),
+    key("log", "modules", Kind::List(MODULE_LEVEL), "[]").live(),
+    key("log", "signs", Kind::Flag, "false").live().api(Api::Shut(PRIVATE)),
+    key("watchdog", "deadline_s", Kind::Whole(2, 120), "10")
+        .in_unit("seconds")
+        .api(Api::Shut(LOOP)),
 ];
 
 /// Keys that are accepted and checked, and that nothing reads yet.
@@ -136,6 +181,20 @@ pub const MODULES: &[&str] =
 /// How much is logged.
 pub const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
 
+/// Viewers at most.
+pub const MOST_VIEWERS: u64 = 64;
+
+const NETWORK: &str = "it decides who reaches this device, and a wrong one locks everybody out";
+const FOREIGN: &str = "it lets pages of others reach this device";
+const LOGIN: &str = "it decides who may log in, and a stolen login could keep itself";
+const NAME: &str = "changes made through the API find their camera by it";
+const SOURCES: &str = "file:, rtsp: and devices that are no camera would let a login read files and \
+    reach addresses from here";
+const ADDRESS: &str = "it would have this device and its viewers send to any address";
+const FILES: &str = "it names files of this device";
+const CODE: &str = "it names code that this device runs";
+const PRIVATE: &str = "what people sign is their own";
+const LOOP: &str = "too short a time restarts the device again and again";
 const MODULE_LEVEL: &str = "MODULE=LEVEL, each MODULE once, of camera, cascade, config, http, \
     model, recognition, runtime, sessions, cli; LEVEL as log.level";
 const PATH: Kind = Kind::Text("a path");

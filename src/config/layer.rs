@@ -13,7 +13,7 @@ use super::problem::{Origin, Problem, shown};
 const CAMERAS: usize = 8;
 
 /// One source of values. Later layers win.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Layer {
     /// The text of a file, and how the operator names it.
     File {
@@ -22,6 +22,8 @@ pub enum Layer {
         /// Contents.
         text: String,
     },
+    /// What was changed through the API; cameras are found by their names.
+    Overrides(Settings),
     /// One value from outside of the files. In section `camera` it is the first
     /// camera's.
     One {
@@ -93,6 +95,7 @@ pub fn merge(layers: &[Layer]) -> (Settings, Vec<Problem>) {
             Layer::File { name, text } => {
                 File { name, text, problems: &mut problems }.lay_over(&mut settings);
             }
+            Layer::Overrides(overrides) => settings.change(overrides),
             Layer::One { origin, section, name, text } => match keys::find(section, name) {
                 Some(key) => {
                     let entry = Entry { value: read(&key.kind, text), origin: origin.clone() };
@@ -106,6 +109,35 @@ pub fn merge(layers: &[Layer]) -> (Settings, Vec<Problem>) {
 }
 
 impl Settings {
+    /// Lays changes over what is there. Those of a camera that is not there are left out.
+    fn change(&mut self, overrides: &Self) {
+        for (section, table) in &overrides.sections {
+            self.table(section).extend(table.clone());
+        }
+        for changed in &overrides.cameras {
+            let Some(Entry { value: name, .. }) = changed.get("name") else { continue };
+            if self.cameras.is_empty() {
+                self.cameras.push(Table::new());
+            }
+            let default = keys::find(CAMERA, "name").and_then(|key| key.default.parse().ok());
+            let known = self.cameras.iter_mut().find(|table| {
+                table.get("name").map(|entry| &entry.value).or(default.as_ref()) == Some(name)
+            });
+            let changed = changed.iter().filter(|(key, _)| *key != "name");
+            let changed = changed.map(|(key, entry)| (key.clone(), entry.clone()));
+            known.into_iter().for_each(|table| table.extend(changed.clone()));
+        }
+    }
+
+    /// What stands there, of camera `index` in section `camera`.
+    pub(super) fn find(&self, section: &str, index: usize, name: &str) -> Option<&Entry> {
+        let table = match section {
+            CAMERA => self.cameras.get(index),
+            _ => self.sections.get(section),
+        };
+        table?.get(name)
+    }
+
     /// The table of `section`; of the first camera for `camera`.
     fn table(&mut self, section: &str) -> &mut Table {
         if section != CAMERA {
@@ -116,6 +148,13 @@ impl Settings {
         }
         &mut self.cameras[0]
     }
+}
+
+/// What one file says, by itself.
+pub(super) fn parse(name: &str, text: &str, problems: &mut Vec<Problem>) -> Settings {
+    let mut settings = Settings::default();
+    File { name, text, problems }.lay_over(&mut settings);
+    settings
 }
 
 /// A value that was given as bare text. What does not fit its kind stays text,

@@ -1,12 +1,14 @@
-//! Reads the layers from where they lie. The only I/O of the configuration.
+//! Reads the layers from where they lie.
 
+use std::env;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::{env, fs};
 
 use super::layer::Layer;
+use super::overrides::{Candidate, settle};
 use super::problem::{Problem, Problems};
-use super::{Config, read};
+use super::{Config, shelf};
 
 /// Where the configuration lies unless `--config` says otherwise.
 pub const DEFAULT_FILE: &str = "/etc/signpost/signpost.toml";
@@ -32,35 +34,57 @@ pub enum ConfigError {
 /// Reads `given` or the default file with their drop-ins, the overrides and the
 /// environment, and lays `arguments` on top. Nothing but `given` has to exist.
 pub fn load(given: Option<&Path>, arguments: Vec<Layer>) -> Result<Config, ConfigError> {
-    let file = given.unwrap_or(Path::new(DEFAULT_FILE));
-    if given.is_some() && !file.exists() {
-        return Err(ConfigError::Missing { file: file.display().to_string() });
-    }
-    let state_dir = state_dir();
-    let mut problems = Vec::new();
-    let mut layers = Vec::new();
-    let overrides = state_dir.join("overrides.toml");
-    let files =
-        [file.to_owned()].into_iter().chain(drop_ins(file, &mut problems)).chain([overrides]);
-    for file in files {
-        let name = file.display().to_string();
-        match read_text(&file) {
-            Ok(text) => layers.push(Layer::File { name, text }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => {
-                problems.push(Problem::Unreadable { file: name, reason: error.to_string() });
+    let (given, state_dir) = (given.map(Path::to_owned), state_dir());
+    Places { given, state_dir, arguments }.read(None)
+}
+
+/// Where a configuration was read, so that it can be read again.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Places {
+    /// By `--config`.
+    pub given: Option<PathBuf>,
+    /// Where the overrides are.
+    pub state_dir: PathBuf,
+    /// On top of everything.
+    pub arguments: Vec<Layer>,
+}
+
+impl Places {
+    /// Reads all layers; `overrides` takes the place of those on the disk.
+    pub fn read(&self, overrides: Option<Candidate>) -> Result<Config, ConfigError> {
+        let file = self.given.as_deref().unwrap_or(Path::new(DEFAULT_FILE));
+        if self.given.is_some() && !file.exists() {
+            return Err(ConfigError::Missing { file: file.display().to_string() });
+        }
+        let mut problems = Vec::new();
+        let mut below = Vec::new();
+        for file in [file.to_owned()].into_iter().chain(drop_ins(file, &mut problems)) {
+            let name = file.display().to_string();
+            match File::open(&file).and_then(read_text) {
+                Ok(text) => below.push(Layer::File { name, text }),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => {
+                    problems.push(Problem::Unreadable { file: name, reason: error.to_string() });
+                }
             }
         }
+        let mut above = variables();
+        above.extend_from_slice(&self.arguments);
+        let candidates = match overrides {
+            Some(overrides) => vec![overrides],
+            None => shelf::candidates(&self.state_dir),
+        };
+        let config = match settle(&below, &candidates, &above, &self.state_dir) {
+            Ok(mut config) if problems.is_empty() => {
+                config.written.places = Some(self.clone());
+                return Ok(config);
+            }
+            Ok(_) => Vec::new(),
+            Err(Problems(more)) => more,
+        };
+        problems.extend(config);
+        Err(Problems(problems).into())
     }
-    layers.extend(variables());
-    layers.extend(arguments);
-    let config = match read(&layers, &state_dir) {
-        Ok(config) if problems.is_empty() => return Ok(config),
-        Ok(_) => Vec::new(),
-        Err(Problems(more)) => more,
-    };
-    problems.extend(config);
-    Err(Problems(problems).into())
 }
 
 /// Where the password and `overrides.toml` lie: systemd's `StateDirectory=`, or
@@ -94,9 +118,10 @@ fn drop_ins(file: &Path, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
     files
 }
 
-fn read_text(file: &Path) -> io::Result<String> {
+/// The text of a file, which a configuration's length has a limit for.
+pub(super) fn read_text(file: File) -> io::Result<String> {
     let mut text = String::new();
-    fs::File::open(file)?.take(LONGEST_FILE + 1).read_to_string(&mut text)?;
+    file.take(LONGEST_FILE + 1).read_to_string(&mut text)?;
     if text.len() as u64 > LONGEST_FILE {
         return Err(io::Error::other("it is longer than 1 MiB"));
     }

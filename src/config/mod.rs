@@ -3,13 +3,19 @@
 //! [`load`] reads texts, [`layer`] lays them over each other (arguments over
 //! environment over overrides over drop-ins over the file), [`validate`] makes
 //! the one [`Config`] whose values need no further check, or tells all
-//! [`Problems`] at once. [`Running`] is one of which some values change later.
+//! [`Problems`] at once. [`overrides`] is what was changed through the API, and
+//! [`running`] what a change does to a program that runs; both are pure. [`shelf`]
+//! keeps `overrides.toml`, and [`Keeper`] owns all of it.
 
+mod keeper;
 pub mod keys;
 mod layer;
 mod load;
+mod overrides;
+mod ownership;
 mod problem;
 mod running;
+mod shelf;
 #[cfg(test)]
 mod tests;
 mod validate;
@@ -18,10 +24,11 @@ mod words;
 
 use std::path::Path;
 
+pub use keeper::{Keeper, Outcome, Settled};
 pub use layer::Layer;
 pub use load::{ConfigError, DEFAULT_FILE, load, state_dir};
 pub use problem::{Origin, Problem, Problems, without_secrets};
-pub use running::{Change, Refused, Running};
+pub use running::{Change, Refused};
 pub use values::{
     Access, Camera, Config, Effective, Encoder, Flip, Http, Ice, IceServer, Log, Model, Sessions,
     Source, TransportPolicy, Watchdog, is_loopback,
@@ -30,8 +37,5 @@ pub use values::{
 /// Lays `layers` over each other, the last on top, and validates the result.
 /// Relative file names are taken from `state_dir`.
 pub fn read(layers: &[Layer], state_dir: &Path) -> Result<Config, Problems> {
-    let (settings, mut problems) = layer::merge(layers);
-    let (config, invalid) = validate::validate(&settings, state_dir);
-    problems.extend(invalid);
-    if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
+    overrides::compose(layers, &Default::default(), &[], state_dir)
 }

@@ -18,7 +18,7 @@ pub enum Origin {
     Variable(String),
     /// A command-line argument, such as `--listen`.
     Argument(String),
-    /// A request, while the program runs; stored nowhere.
+    /// A request, while the program runs; not stored, or not yet.
     Request,
 }
 
@@ -77,6 +77,24 @@ pub enum Problem {
         /// The allowed range, in words.
         allowed: String,
     },
+    /// A value that does not come through the API.
+    #[error("{origin}: {key} cannot be set through the API: {reason}; set it in signpost.toml")]
+    Shut {
+        /// The request, or file and line.
+        origin: Origin,
+        /// `section.name`.
+        key: String,
+        /// What it could do there.
+        reason: &'static str,
+    },
+    /// A value that the environment or an argument sets, which win over the API.
+    #[error("{key} is set by {by}, which wins over what is changed here: change it there")]
+    Held {
+        /// `section.name`.
+        key: String,
+        /// Variable or argument.
+        by: Origin,
+    },
 }
 
 fn hint(nearest: Option<&String>) -> String {
@@ -96,6 +114,16 @@ impl fmt::Display for Problems {
 }
 
 impl std::error::Error for Problems {}
+
+/// All in one line: the first, and how many there are besides.
+#[must_use]
+pub fn counted(problems: &Problems) -> String {
+    let first = problems.0.first().map(ToString::to_string).unwrap_or_default();
+    match problems.0.len() {
+        0 | 1 => first,
+        more => format!("{first} (and {} more)", more - 1),
+    }
+}
 
 /// `value` as it may be shown: without credentials, on one line, not endless.
 #[must_use]

@@ -1,28 +1,29 @@
-//! A configuration of which some values change while the program runs.
+//! What a change does to a program that runs: which values are in force at once, and
+//! which wait for a restart. Pure.
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::keys::{self, CAMERA, LIVE, SECTIONS};
-use super::layer::{Entry, Settings, Table, unknown};
+use super::keys::{self, CAMERA, Key, SECTIONS};
+use super::layer::{Entry, Settings, merge, unknown};
+use super::overrides::{compose, name_below, shut};
 use super::problem::{Origin, Problem, Problems, shown};
-use super::validate::validate;
 use super::values::{Config, Effective};
 
-/// What is in force, and what the program was started with. Nothing is stored.
+/// What the program was started with, and what is configured now.
 #[derive(Clone, Debug)]
 pub struct Running {
     started: Arc<Config>,
-    now: Arc<Config>,
+    wanted: Arc<Config>,
 }
 
 /// What a change did, in keys as [`Effective::key`] writes them.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Change {
-    /// In force from now on.
+    /// Changed, and in force from now on.
     pub applied: Vec<String>,
-    /// In force for the encoded picture only: the camera captures as it was started.
+    /// In force after a restart, or wholly only then; these of earlier changes too.
     pub restart: Vec<String>,
 }
 
@@ -32,9 +33,25 @@ pub enum Refused {
     /// What is wrong, all at once.
     #[error(transparent)]
     Invalid(#[from] Problems),
-    /// Valid, but no running owner follows these keys, or not that far.
-    #[error("only a restart changes {}", .0.join(", "))]
-    Restart(Vec<String>),
+    /// Valid, and of no use: it cannot be stored, and only a restart would apply it.
+    #[error("{} cannot be stored, and only a restart applies it: {reason}", .keys.join(", "))]
+    NotStored {
+        /// What only a restart applies.
+        keys: Vec<String>,
+        /// What the system said.
+        reason: String,
+    },
+}
+
+/// A change that is valid and not made yet.
+#[derive(Debug)]
+pub struct Plan {
+    /// What is configured then.
+    pub wanted: Config,
+    /// Whether there is anything to be changed.
+    pub changes: bool,
+    /// Of what is changed, what only a restart applies.
+    pub late: Vec<String>,
 }
 
 /// A key with its new value.
@@ -50,7 +67,7 @@ impl Running {
     /// Nothing is changed yet.
     #[must_use]
     pub fn new(started: Arc<Config>) -> Self {
-        Self { now: started.clone(), started }
+        Self { wanted: started.clone(), started }
     }
 
     /// As the program was started.
@@ -59,42 +76,145 @@ impl Running {
         &self.started
     }
 
-    /// What is in force.
+    /// What is configured, as it is after a restart.
     #[must_use]
-    pub fn now(&self) -> &Arc<Config> {
-        &self.now
+    pub fn wanted(&self) -> &Arc<Config> {
+        &self.wanted
     }
 
-    /// Changes what `wish` names: sections with their keys, `camera` a list of which the
-    /// n-th item is the n-th camera's. Values that are in force already may stand there,
-    /// as [`Config::effective`] shows them. All of it or nothing.
+    /// What is in force: what running owners follow is as configured, all else as the
+    /// program was started.
+    #[must_use]
+    pub fn now(&self) -> Config {
+        let (started, wanted) = (&self.started, &self.wanted);
+        let mut now = (**wanted).clone();
+        now.http.listen.clone_from(&started.http.listen);
+        now.access.clone_from(&started.access);
+        now.cameras.clone_from(&started.cameras);
+        if wanted.cameras.len() == started.cameras.len() {
+            for (now, wanted) in now.cameras.iter_mut().zip(&wanted.cameras) {
+                now.width = now.width.min(wanted.width);
+                now.height = now.height.min(wanted.height);
+                now.framerate = now.framerate.min(wanted.framerate);
+            }
+        }
+        now.encoder.prefer.clone_from(&started.encoder.prefer);
+        now.encoder.low_rendition = started.encoder.low_rendition;
+        now.sessions.negotiation_timeout = started.sessions.negotiation_timeout;
+        now.ice.clone_from(&started.ice);
+        now.model.clone_from(&started.model);
+        now.watchdog.clone_from(&started.watchdog);
+        now
+    }
+
+    /// What changing what `wish` names would do: sections with their keys, `camera` a list
+    /// of which the n-th item is the n-th camera's. Values that are configured already may
+    /// stand there, as [`Config::effective`] shows them.
     ///
     /// # Errors
-    /// Why nothing was changed.
-    pub fn change(&mut self, wish: &Map<String, Value>) -> Result<Change, Refused> {
+    /// Why it cannot be changed.
+    pub fn plan(&self, wish: &Map<String, Value>) -> Result<Plan, Problems> {
+        let written = &self.wanted.written;
         let mut problems = Vec::new();
-        let mut wishes = wishes(wish, self.now.cameras.len(), &mut problems);
-        wishes.retain(|wish| wish.find(&self.now).is_none_or(|entry| entry.value != *wish.json));
-        let mut settings = self.now.written.settings.clone();
-        wishes.iter().for_each(|wish| wish.lay_over(&mut settings, &self.started));
-        let (config, invalid) = validate(&settings, &self.now.written.state_dir);
-        problems.extend(invalid);
-        if !problems.is_empty() {
-            return Err(Problems(problems).into());
+        let mut wishes = wishes(wish, self.wanted.cameras.len(), &mut problems);
+        wishes.retain(|wish| wish.find(&self.wanted).is_none_or(|entry| entry.value != *wish.json));
+        let (above, _) = merge(&written.above);
+        let (below, _) = merge(&written.below);
+        let mut overrides = written.overrides.clone();
+        for wish in &wishes {
+            let Wish { section, index, name, value, .. } = wish;
+            let entry = Entry { value: value.clone(), origin: Origin::Request };
+            problems.extend(shut(section, name, &entry));
+            problems.extend(
+                above
+                    .find(section, *index, name)
+                    .map(|above| Problem::Held { key: wish.key(), by: above.origin.clone() }),
+            );
+            let camera = name_below(&below, *index);
+            if value_of(&below, wish) == *value {
+                overrides.drop_one(section, &camera, name);
+            } else {
+                overrides.put(section, &camera, name, value.clone());
+            }
         }
-        let late = wishes.iter().filter(|wish| !wish.is_followed(&self.started));
-        let late: Vec<String> = late.map(Wish::key).collect();
-        if !late.is_empty() {
-            return Err(Refused::Restart(late));
+        // A value that may not be set may also be out of range; both are told.
+        let composed = compose(&written.below, &overrides, &written.above, &written.state_dir);
+        match composed {
+            Ok(mut wanted) if problems.is_empty() => {
+                wanted.written.places.clone_from(&written.places);
+                let next = Self { wanted: Arc::new(wanted.clone()), ..self.clone() };
+                let changed = next.changed_since(&self.wanted);
+                let late = changed.into_iter().filter(|key| !next.follows(key)).map(Effective::key);
+                let late = late.collect();
+                Ok(Plan { wanted, changes: !wishes.is_empty(), late })
+            }
+            Ok(_) => Err(Problems(problems)),
+            Err(Problems(more)) => {
+                problems.extend(more);
+                Err(Problems(problems))
+            }
         }
-        self.now = Arc::new(config);
-        let pairs = self.now.effective.iter().zip(&self.started.effective);
-        let restart = pairs
-            .filter(|(now, started)| now.section == CAMERA && now.value != started.value)
-            .map(|(now, _)| now.key())
-            .collect();
-        Ok(Change { applied: wishes.iter().map(Wish::key).collect(), restart })
     }
+
+    /// Makes `wanted` what is configured.
+    pub fn take(&mut self, wanted: Config) -> Change {
+        let before = std::mem::replace(&mut self.wanted, Arc::new(wanted));
+        let changed = self.changed_since(&before);
+        let applied = changed.into_iter().filter(|key| self.follows(key)).map(Effective::key);
+        Change { applied: applied.collect(), restart: self.restart() }
+    }
+
+    /// The keys that wait for a restart, or are wholly in force only then.
+    #[must_use]
+    pub fn restart(&self) -> Vec<String> {
+        let differs = self.changed_since(&self.started).into_iter();
+        let late = differs.filter(|key| !is_live(key) || key.section == CAMERA);
+        let mut late: Vec<String> = late.map(Effective::key).collect();
+        if self.wanted.cameras.len() < self.started.cameras.len() {
+            late.push(CAMERA.to_owned());
+        }
+        late
+    }
+
+    /// The keys of what is configured that were not so before.
+    fn changed_since(&self, before: &Config) -> Vec<&Effective> {
+        let raw = |config: &Config, entry: &Effective| raw(config, entry);
+        let differs = |entry: &&Effective| raw(&self.wanted, entry) != raw(before, entry);
+        self.wanted.effective.iter().filter(differs).collect()
+    }
+
+    /// Whether the running owners take the configured value of this key.
+    fn follows(&self, key: &Effective) -> bool {
+        if key.section != CAMERA {
+            return is_live(key);
+        }
+        let cameras = (&self.wanted.cameras, &self.started.cameras);
+        let captured = self.started.effective.iter().find(|entry| entry.key() == key.key());
+        let captured = captured.and_then(|entry| entry.value.as_u64());
+        cameras.0.len() == cameras.1.len() && is_live(key) && key.value.as_u64() <= captured
+    }
+}
+
+fn is_live(entry: &Effective) -> bool {
+    keys::find(entry.section, entry.name).is_some_and(|key| key.live)
+}
+
+/// The value itself, secrets included; nothing where there is no such camera.
+fn raw(config: &Config, entry: &Effective) -> Option<toml::Value> {
+    let Effective { section, index, name, .. } = *entry;
+    if section == CAMERA && index >= config.cameras.len() {
+        return None;
+    }
+    let written = config.written.settings.find(section, index, name);
+    written.map(|entry| entry.value.clone()).or_else(|| keys::find(section, name).map(Key::default))
+}
+
+/// What a wish's key holds in these layers.
+fn value_of(layers: &Settings, wish: &Wish<'_>) -> toml::Value {
+    let written = layers.find(wish.section, wish.index, wish.name);
+    let default = || keys::find(wish.section, wish.name).map(Key::default);
+    let value = written.map(|entry| entry.value.clone()).or_else(default);
+    value.expect("a wish's key exists")
 }
 
 impl Wish<'_> {
@@ -109,38 +229,6 @@ impl Wish<'_> {
         let place = (self.section, self.index, self.name);
         config.effective.iter().find(|entry| (entry.section, entry.index, entry.name) == place)
     }
-
-    /// A value that the program was started with stands again where it came from.
-    fn lay_over(&self, settings: &mut Settings, started: &Config) {
-        let again = self.find(started).is_some_and(|entry| entry.value == *self.json);
-        let table = table(settings, self.section, self.index);
-        if !again {
-            let entry = Entry { value: self.value.clone(), origin: Origin::Request };
-            table.insert(self.name.to_owned(), entry);
-            return;
-        }
-        let mut written = started.written.settings.clone();
-        match self::table(&mut written, self.section, self.index).remove(self.name) {
-            Some(entry) => table.insert(self.name.to_owned(), entry),
-            None => table.remove(self.name),
-        };
-    }
-
-    /// Whether the running owners take this valid value.
-    fn is_followed(&self, started: &Config) -> bool {
-        let known = LIVE.contains(&format!("{}.{}", self.section, self.name).as_str());
-        let captured = self.find(started).and_then(|entry| entry.value.as_u64());
-        known && (self.section != CAMERA || self.json.as_u64() <= captured)
-    }
-}
-
-fn table<'s>(settings: &'s mut Settings, section: &str, index: usize) -> &'s mut Table {
-    if section != CAMERA {
-        return settings.sections.entry(section.to_owned()).or_default();
-    }
-    let there = settings.cameras.len().max(index + 1);
-    settings.cameras.resize_with(there, Table::new);
-    &mut settings.cameras[index]
 }
 
 /// The keys in `wish` that exist; what is none goes to `problems`.

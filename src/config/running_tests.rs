@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::super::Layer;
 use super::super::keys::KEYS;
+use super::super::values::Written;
 use super::*;
 
 fn running(text: &str) -> Running {
@@ -14,13 +15,18 @@ fn running(text: &str) -> Running {
     Running::new(Arc::new(super::super::read(&[file], Path::new("/state")).unwrap()))
 }
 
-fn change(running: &mut Running, wish: Value) -> Result<Change, Refused> {
-    running.change(wish.as_object().unwrap())
+fn change(running: &mut Running, wish: Value) -> Result<Change, Problems> {
+    running.plan(wish.as_object().unwrap()).map(|plan| running.take(plan.wanted))
 }
 
 fn origin(running: &Running, key: &str) -> String {
-    let entry = running.now().effective.iter().find(|entry| entry.key() == key);
+    let entry = running.wanted().effective.iter().find(|entry| entry.key() == key);
     entry.unwrap().origin.clone()
+}
+
+/// Everything but where it came from.
+fn values(config: &Config) -> Config {
+    Config { effective: Vec::new(), written: Written::default(), ..config.clone() }
 }
 
 #[test]
@@ -29,10 +35,11 @@ fn values_change_and_stand_again_where_they_came_from() {
     let wish =
         json!({"encoder": {"bitrate_kbps": 1500}, "camera": [{"width": 640, "framerate": 15}]});
     let done = change(&mut running, wish).unwrap();
-    assert_eq!(done.applied, ["camera.framerate", "camera.width", "encoder.bitrate_kbps"]);
+    assert_eq!(done.applied, ["camera.width", "camera.framerate", "encoder.bitrate_kbps"]);
     assert_eq!(done.restart, ["camera.width", "camera.framerate"]);
-    assert_eq!(running.now().encoder.bitrate_kbps, 1500);
-    assert_eq!((running.now().cameras[0].width, running.now().cameras[0].framerate), (640, 15));
+    let now = running.now();
+    assert_eq!(now.encoder.bitrate_kbps, 1500);
+    assert_eq!((now.cameras[0].width, now.cameras[0].framerate), (640, 15));
     assert_eq!(running.started().cameras[0].width, 1280);
     assert_eq!(origin(&running, "encoder.bitrate_kbps"), "changed at run time");
     assert_eq!(origin(&running, "camera.height"), "default");
@@ -43,6 +50,12 @@ fn values_change_and_stand_again_where_they_came_from() {
     assert_eq!(done.restart, ["camera.framerate"]);
     assert_eq!(origin(&running, "encoder.bitrate_kbps"), "signpost.toml:2");
     assert_eq!(origin(&running, "camera.width"), "default");
+    let overrides = &running.wanted().written.overrides;
+    assert!(overrides.sections.is_empty(), "what the file says is no override: {overrides:?}");
+    assert_eq!(overrides.cameras.len(), 1);
+    let back = json!({"camera": [{"framerate": 30}]});
+    assert_eq!(change(&mut running, back).unwrap().restart, [""; 0]);
+    assert_eq!(running.wanted().written.overrides, Settings::default());
 }
 
 #[test]
@@ -52,17 +65,17 @@ fn what_is_shown_may_be_sent_back() {
          [[camera]]\nname = \"a\"\nsource = \"rtsp://u:p@h/s\"\n[[camera]]\nname = \"b\"\n",
     );
     let mut all = json!({"camera": [{}, {}]});
-    for entry in &running.now().effective {
+    for entry in &running.wanted().effective {
         let table = match entry.section {
             CAMERA => &mut all[CAMERA][entry.index],
             section => &mut all[section],
         };
         table[entry.name] = entry.value.clone();
     }
-    let before = running.now().clone();
-    let done = change(&mut running, all.clone()).unwrap();
-    assert_eq!(done, Change { applied: Vec::new(), restart: Vec::new() });
-    assert_eq!(**running.now(), *before);
+    let before = running.wanted().clone();
+    assert!(!running.plan(all.as_object().unwrap()).unwrap().changes);
+    assert_eq!(change(&mut running, all.clone()).unwrap(), Change::default());
+    assert_eq!(**running.wanted(), *before);
     all[CAMERA][1]["height"] = 360.into();
     assert_eq!(change(&mut running, all).unwrap().applied, ["camera[1].height"]);
     assert_eq!(running.now().cameras[0].height, 720);
@@ -76,11 +89,12 @@ fn all_problems_are_told_at_once_and_nothing_is_changed() {
     let wish = json!({
         "encoder": {"bitrate_kbps": 5, "bitrate": 1500, "min_bitrate_kbps": null},
         "camera": [{"width": 641, "framerate": "15"}], "sesions": {}, "ice": [],
+        "model": {"runtime": "/tmp/mine.so"},
     });
     let told = change(&mut running, wish).unwrap_err().to_string();
     let now = "changed at run time";
     for line in [
-        "the configuration has 7 problems:".to_owned(),
+        "the configuration has 8 problems:".to_owned(),
         format!("{now}: encoder.bitrate_kbps = 5: allowed is a whole number from 100 to 20000"),
         format!(
             "{now}: encoder.bitrate = 1500: there is no such key; the nearest is encoder.bitrate_kbps"
@@ -94,6 +108,9 @@ fn all_problems_are_told_at_once_and_nothing_is_changed() {
             "{now}: sesions = (outside of the known sections): there is no such key; the nearest is section sessions"
         ),
         format!("{now}: ice = \"[]\": allowed is an object of keys"),
+        format!(
+            "{now}: model.runtime cannot be set through the API: it names code that this device runs; set it in signpost.toml"
+        ),
     ] {
         assert!(told.lines().any(|known| known.trim() == line), "{line}\nnot in {told}");
     }
@@ -108,41 +125,98 @@ fn all_problems_are_told_at_once_and_nothing_is_changed() {
 }
 
 #[test]
-fn what_only_a_restart_changes_is_refused_with_all_else() {
+fn what_only_a_restart_changes_is_configured_and_named() {
     let mut running = running("");
     let wish = json!({
-        "encoder": {"bitrate_kbps": 1500, "prefer": "x264enc"},
+        "encoder": {"bitrate_kbps": 1500, "low_rendition": false},
         "camera": [{"width": 1920, "height": 360, "source": "test"}],
-        "ice": {"servers": ["stun:s:1"]},
     });
-    let refused = change(&mut running, wish).unwrap_err();
-    let keys = ["camera.source", "camera.width", "encoder.prefer", "ice.servers"];
-    assert_eq!(refused, Refused::Restart(keys.map(str::to_owned).to_vec()));
-    assert_eq!(refused.to_string(), format!("only a restart changes {}", keys.join(", ")));
-    assert_eq!(running.now().encoder.bitrate_kbps, 2500);
+    let plan = running.plan(wish.as_object().unwrap()).unwrap();
+    assert_eq!(plan.late, ["camera.source", "camera.width", "encoder.low_rendition"]);
+    let done = running.take(plan.wanted);
+    assert_eq!(done.applied, ["camera.height", "encoder.bitrate_kbps"]);
+    let late = ["camera.source", "camera.width", "camera.height", "encoder.low_rendition"];
+    assert_eq!(done.restart, late);
+    let now = running.now();
+    assert_eq!((now.cameras[0].width, now.cameras[0].height), (1280, 360));
+    assert_eq!(now.cameras[0].source, crate::config::Source::Auto);
+    assert!(now.encoder.low_rendition && !running.wanted().encoder.low_rendition);
 }
 
 #[test]
-fn a_credential_that_differs_is_a_change() {
-    let server = |credential| {
-        json!({"ice": {"servers": [
-            {"urls": ["turn:t:1"], "username": "u", "credential": credential}]}})
-    };
-    let text =
-        "[ice]\nservers = [{ urls = [\"turn:t:1\"], username = \"u\", credential = \"x\" }]\n";
-    let mut running = running(text);
-    assert!(change(&mut running, server("***")).is_ok());
-    assert_eq!(
-        change(&mut running, server("y")),
-        Err(Refused::Restart(vec!["ice.servers".to_owned()]))
-    );
+fn the_environment_and_arguments_win_and_are_named() {
+    let layers = vec![
+        Layer::variable("SIGNPOST_ENCODER__BITRATE_KBPS", "900").unwrap(),
+        Layer::argument("--source", "camera", "source", "demo"),
+    ];
+    let below = [Layer::File { name: "signpost.toml".into(), text: String::new() }];
+    let config = compose(&below, &Settings::default(), &layers, Path::new("/state")).unwrap();
+    let mut running = Running::new(Arc::new(config));
+    let wish = json!({"encoder": {"bitrate_kbps": 1500}, "camera": [{"source": "test"}]});
+    let told = change(&mut running, wish).unwrap_err().to_string();
+    for words in [
+        "encoder.bitrate_kbps is set by environment variable SIGNPOST_ENCODER__BITRATE_KBPS",
+        "camera.source is set by argument --source, which wins",
+    ] {
+        assert!(told.contains(words), "{told}");
+    }
+    let other = json!({"encoder": {"min_bitrate_kbps": 200}, "camera": [{"width": 640}]});
+    change(&mut running, other).unwrap();
+    assert_eq!((running.now().encoder.bitrate_kbps, running.now().cameras[0].width), (900, 640));
+}
+
+/// Another valid value of a key, as TOML.
+fn another(key: &keys::Key) -> toml::Value {
+    use keys::Kind;
+    match (key.name, &key.kind) {
+        ("listen", _) => vec!["127.0.0.1:1"].into(),
+        ("allowed_hosts", _) => vec!["door.example"].into(),
+        ("allowed_origins", _) => vec!["https://wall.example"].into(),
+        ("servers", _) => vec!["turn:t:1"].into(),
+        ("udp_ports", _) => "50000-50100".into(),
+        ("modules", _) => vec!["camera=debug"].into(),
+        ("source", _) => "test".into(),
+        (_, Kind::Word(words)) => (*words.last().unwrap()).into(),
+        (_, Kind::Flag) => (!key.default().as_bool().unwrap()).into(),
+        (_, Kind::Whole(..) | Kind::Even(..)) => {
+            (key.default().as_integer().unwrap() - 2).max(1).into()
+        }
+        (_, Kind::Numbers(_)) => vec![3].into(),
+        (_, Kind::Text(_)) => "other".into(),
+        (_, Kind::List(_)) => panic!("{}", key.name),
+    }
 }
 
 #[test]
-fn every_live_key_exists() {
-    let keys: Vec<String> =
-        KEYS.iter().map(|key| format!("{}.{}", key.section, key.name)).collect();
-    assert!(LIVE.iter().all(|live| keys.iter().any(|key| key == live)));
+fn exactly_the_live_keys_are_in_force_at_once() {
+    for key in KEYS {
+        let server = r#"{ urls = ["turn:t:1"], username = "u", credential = "x" }"#;
+        let ice = match key.name {
+            "transport_policy" => format!("[ice]\nservers = [{server}]\n"),
+            _ => String::new(),
+        };
+        let value = match key.name {
+            "servers" => format!("[{server}]"),
+            "threads" => "2".to_owned(),
+            _ => another(key).to_string(),
+        };
+        let line = format!("{} = {value}\n", key.name);
+        let text = match key.section {
+            "ice" => format!("[ice]\n{}{line}", ice.replace("[ice]\n", "")),
+            section => format!("[{section}]\n{line}"),
+        };
+        let mut running = running(&ice);
+        let file = Layer::File { name: "signpost.toml".into(), text };
+        let wanted = super::super::read(&[file], Path::new("/state")).unwrap();
+        let (started, new) = (values(running.started()), values(&wanted));
+        let change = running.take(wanted);
+        assert_ne!(started, new, "{}", key.name);
+        let name = format!("{}.{}", key.section, key.name);
+        assert_eq!(values(&running.now()), if key.live { new } else { started }, "{name}");
+        assert_eq!(change.applied.contains(&name), key.live, "{name}");
+        let late = !key.live || key.section == CAMERA;
+        assert_eq!(change.restart.contains(&name), late, "{name}: {change:?}");
+    }
 }
 
 /// Any JSON, not deep.
@@ -168,39 +242,43 @@ fn any_json() -> impl Strategy<Value = Value> {
 proptest! {
     #[test]
     fn nothing_that_is_sent_panics(section in 0..KEYS.len(), value in any_json(), whole in any_json()) {
-        let mut running = running("");
-        let _ = running.change(json!({KEYS[section].section: whole}).as_object().unwrap());
+        let running = running("");
+        let _ = running.plan(json!({KEYS[section].section: whole}).as_object().unwrap());
         let key = &KEYS[section];
         let wish = match key.section {
             CAMERA => json!({CAMERA: [{key.name: value}]}),
             section => json!({section: {key.name: value}}),
         };
-        let _ = running.change(wish.as_object().unwrap());
+        let _ = running.plan(wish.as_object().unwrap());
     }
 
     #[test]
-    fn what_is_in_force_is_valid_and_within_what_is_captured(
-        wishes in prop::collection::vec((0..5_usize, 0_u64..4000), 0..8),
+    fn what_is_in_force_is_valid_and_what_is_stored_gives_it_again(
+        wishes in prop::collection::vec((0..KEYS.len(), 0_u64..4000), 0..8),
     ) {
-        let mut running = running("");
+        let mut running = running("[encoder]\nbitrate_kbps = 2000\n");
         for (which, value) in wishes {
-            let (section, name) = LIVE[which].split_once('.').unwrap();
-            let wish = match section {
-                CAMERA => json!({CAMERA: [{name: value}]}),
-                section => json!({section: {name: value}}),
+            let key = &KEYS[which];
+            let wish = match key.section {
+                CAMERA => json!({CAMERA: [{key.name: value}]}),
+                section => json!({section: {key.name: value}}),
             };
-            let before = running.now().clone();
-            let done = running.change(wish.as_object().unwrap());
+            let before = running.wanted().clone();
+            let done = change(&mut running, wish);
             if done.is_err() {
-                prop_assert_eq!(&**running.now(), &*before);
+                prop_assert_eq!(&**running.wanted(), &*before);
             }
             let now = running.now();
-            let settings = now.written.settings.clone();
-            let (again, problems) = validate(&settings, Path::new("/state"));
-            prop_assert!(problems.is_empty() && again == **now);
             let camera = &now.cameras[0];
             prop_assert!(camera.width <= 1280 && camera.height <= 720 && camera.framerate <= 30);
             prop_assert!(now.encoder.min_bitrate_kbps <= now.encoder.bitrate_kbps);
+            // A restart from what is stored gives what is configured.
+            let written = &running.wanted().written;
+            let text = crate::config::overrides::write(&written.overrides);
+            let read = crate::config::overrides::read("overrides.toml", &text);
+            let read = read.unwrap_or_else(|told| panic!("{told}\n{text}"));
+            let again = compose(&written.below, &read, &written.above, Path::new("/state")).unwrap();
+            prop_assert_eq!(values(&again), values(running.wanted()));
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use toml::Value;
 
 use super::keys::{self, CAMERA, Key, Kind};
-use super::layer::{Entry, Settings, Table};
+use super::layer::{Entry, Settings};
 use super::problem::{Origin, Problem, shown, without_secrets};
 use super::values::{
     Access, Camera, Config, Effective, Encoder, Http, Ice, Log, Model, Sessions, Source,
@@ -62,7 +62,6 @@ pub fn validate(settings: &Settings, state_dir: &Path) -> (Config, Vec<Problem>)
     let watchdog =
         Watchdog { deadline: Duration::from_secs(check.whole("watchdog", "deadline_s")) };
     let Check { problems, effective, .. } = check;
-    let written = Written { settings: settings.clone(), state_dir: state_dir.to_owned() };
     let config = Config {
         http,
         access,
@@ -74,7 +73,8 @@ pub fn validate(settings: &Settings, state_dir: &Path) -> (Config, Vec<Problem>)
         log,
         watchdog,
         effective,
-        written,
+        remarks: Vec::new(),
+        written: Written::default(),
     };
     (config, problems)
 }
@@ -106,7 +106,7 @@ impl Place {
     }
 
     fn default(self) -> Value {
-        self.key.default.parse().expect("every default is TOML, as a test shows")
+        self.key.default()
     }
 }
 
@@ -114,11 +114,7 @@ impl Check<'_> {
     /// What stands at `place`, or its default.
     fn written(&self, place: Place) -> Entry {
         let Key { section, name, .. } = *place.key;
-        let table: Option<&Table> = match section {
-            CAMERA => self.settings.cameras.get(place.index),
-            _ => self.settings.sections.get(section),
-        };
-        let entry = table.and_then(|table| table.get(name)).cloned();
+        let entry = self.settings.find(section, place.index, name).cloned();
         entry.unwrap_or_else(|| Entry { value: place.default(), origin: Origin::Default })
     }
 

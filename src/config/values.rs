@@ -8,7 +8,8 @@ use std::time::Duration;
 use log::LevelFilter;
 use serde::Serialize;
 
-use super::layer::Settings;
+use super::layer::{Layer, Settings};
+use super::load::Places;
 
 /// Everything that can be configured, valid.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +35,8 @@ pub struct Config {
     /// Every key with its value and where it came from, in the table's order,
     /// for `signpost check` and the API. Secrets are masked.
     pub effective: Vec<Effective>,
+    /// What an operator should know of how this came about, a sentence each.
+    pub remarks: Vec<String>,
     /// What all of this was made of.
     pub(super) written: Written,
 }
@@ -43,8 +46,16 @@ pub struct Config {
 pub(super) struct Written {
     /// All layers.
     pub settings: Settings,
+    /// The files.
+    pub below: Vec<Layer>,
+    /// What was changed through the API.
+    pub overrides: Settings,
+    /// Environment and arguments.
+    pub above: Vec<Layer>,
     /// Where relative file names begin.
     pub state_dir: PathBuf,
+    /// Where the layers can be read again.
+    pub places: Option<Places>,
 }
 
 /// `[http]`

@@ -41,7 +41,7 @@ pub use server::{BindError, Ends, Listeners, bind, serve};
 
 use crate::camera::Camera;
 use crate::clock::Clock;
-use crate::config::{Config, Running};
+use crate::config::{Config, Keeper, Settled};
 use crate::recognition::{self, Prediction};
 use crate::sessions::Sessions;
 use tally::Tally;
@@ -49,7 +49,7 @@ use tally::Tally;
 /// What the routes know: configuration, and handles on the owners.
 #[derive(Clone, Debug)]
 pub struct App {
-    /// As the program was started; what may change since is in `running`.
+    /// As the program was started; what may change since is in `settled`.
     pub config: Arc<Config>,
     /// As configured, the default first.
     pub cameras: Vec<Camera>,
@@ -59,8 +59,11 @@ pub struct App {
     pub sessions: Sessions,
     /// What is refused at limits; [`serve`] counts here too.
     pub refusals: Refusals,
-    running: Arc<Mutex<Running>>,
-    guard: Arc<guard::Guard>,
+    /// Who changes the configuration, one change at a time.
+    keeper: Arc<tokio::sync::Mutex<Keeper>>,
+    settled: watch::Receiver<Settled>,
+    guard: Arc<watch::Sender<guard::Guard>>,
+    device_name: Arc<str>,
     offers: Arc<Mutex<offers::Offers>>,
     /// Places for streams of pictures.
     readers: Arc<Semaphore>,
@@ -83,6 +86,8 @@ pub struct Owners {
     pub predictions: broadcast::Receiver<Arc<Prediction>>,
     /// What pictures are stamped by.
     pub clock: Clock,
+    /// Who changes the configuration.
+    pub keeper: Keeper,
 }
 
 impl App {
@@ -91,15 +96,17 @@ impl App {
     /// host name, under which the device's own page is opened. Needs tokio.
     #[must_use]
     pub fn new(config: Arc<Config>, access: Access, owners: Owners, device_name: &str) -> Self {
-        let Owners { cameras, sessions, recognition, predictions, clock } = owners;
-        let guard = Arc::new(guard::Guard::new(&config.http, device_name));
+        let Owners { cameras, sessions, recognition, predictions, clock, keeper } = owners;
+        let guard = guard::Guard::new(&config.http, device_name);
+        let guard = Arc::new(watch::Sender::new(guard));
         let offers = offers::Offers::new(config.sessions.offers_per_minute);
         let offers = Arc::new(Mutex::new(offers));
         let readers = Arc::new(Semaphore::new(stills::READERS));
         let work =
             tally::Work { recognition: recognition.clone(), camera: cameras.first().cloned() };
         let tally = tally::start(predictions, work);
-        let running = Arc::new(Mutex::new(Running::new(config.clone())));
+        let settled = keeper.follow();
+        let keeper = Arc::new(tokio::sync::Mutex::new(keeper));
         let (access, started) = (Arc::new(access), Instant::now());
         login::follow(&access, sessions.clone());
         Self {
@@ -108,8 +115,10 @@ impl App {
             access,
             sessions,
             refusals: Refusals::default(),
-            running,
+            keeper,
+            settled,
             guard,
+            device_name: device_name.into(),
             offers,
             readers,
             recognition,

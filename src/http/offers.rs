@@ -44,6 +44,11 @@ impl Offers {
         Self { per_minute, buckets: HashMap::new() }
     }
 
+    /// Allows so many from now on; who has fewer left than that earns them.
+    pub fn set(&mut self, per_minute: u32) {
+        self.per_minute = per_minute;
+    }
+
     /// Takes an offer of `address`. `Err`: the next one may come after so long.
     pub fn take(&mut self, address: IpAddr, now: Instant) -> Result<(), Duration> {
         let address = network(address);

@@ -106,7 +106,7 @@ fn checked_origin(app: &App, request: &Request) -> Result<Option<HeaderValue>, g
     let ends = request.extensions().get::<Ends>().ok_or(guard::Refusal::NoHost)?;
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
     let known = guard::Request { method, uri, headers, local: ends.local };
-    app.guard.check(known).map(Option::<&HeaderValue>::cloned)
+    app.guard.borrow().check(known).map(Option::<&HeaderValue>::cloned)
 }
 
 async fn admitted(app: &App, mut request: Request, next: Next) -> Response {

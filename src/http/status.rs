@@ -138,7 +138,8 @@ impl App {
     #[must_use]
     pub(super) fn status(&self) -> Status {
         let recognition = self.recognition.borrow().clone();
-        let waits = &self.config.sessions.reconnect_waits;
+        let settled = self.settled.borrow().now.clone();
+        let waits = &settled.sessions.reconnect_waits;
         Status {
             version: env!("CARGO_PKG_VERSION"),
             uptime_s: self.started.elapsed().as_secs(),
@@ -173,6 +174,8 @@ impl App {
             let lost = missing.filter(|missing| missing.for_now);
             degraded.extend(lost.map(|missing| format!("camera {}: {missing}", camera.name())));
         }
+        let settled = self.settled.borrow().clone();
+        degraded.extend(settled.remarks.iter().map(|remark| format!("configuration: {remark}")));
         let parked = self.sessions.status().borrow().parked;
         if parked > 0 {
             degraded.push(format!("sessions: {parked} pipelines of former viewers do not stop"));

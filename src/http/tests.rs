@@ -45,7 +45,16 @@ fn fixture(entry: Entry) -> Fixture {
     let clock = Clock::start();
     let sessions = Sessions::start(Vec::new(), &predictions, settings, clock.clone());
     let (cameras, results) = (Vec::new(), predictions.subscribe());
-    let owners = Owners { cameras, sessions, recognition: status, predictions: results, clock };
+    let keeper = config::Keeper::new(config.clone());
+    let recognition_status = status;
+    let owners = Owners {
+        cameras,
+        sessions,
+        recognition: recognition_status,
+        predictions: results,
+        clock,
+        keeper,
+    };
     let app = App::new(config, access, owners, "door");
     Fixture { router: router(app), recognition, predictions, _state: state }
 }
@@ -434,7 +443,10 @@ async fn configuration_changes_as_a_whole_or_is_refused_with_words() {
     assert_eq!(done["values"]["encoder"]["bitrate_kbps"], 1500);
     let config = body(fixture.get("/api/v1/config").await).await;
     assert_eq!(config["values"], done["values"]);
-    assert_eq!(config["origins"]["camera.width"], "changed at run time");
+    let origin = config["origins"]["camera.width"].as_str().unwrap();
+    assert!(origin.contains("overrides.toml:"), "{origin}");
+    assert_eq!(config["restart"], done["restart"]);
+    assert_eq!((&done["stored"], &done["remarks"]), (&json!(true), &json!([])));
     assert_eq!(config["origins"]["http.allowed_origins"], "signpost.toml:2");
 
     let wrong = json!({"encoder": {"bitrate_kbps": 5, "bitrate": 1000}});
@@ -442,13 +454,35 @@ async fn configuration_changes_as_a_whole_or_is_refused_with_words() {
     for words in ["from 100 to 20000", "the nearest is encoder.bitrate_kbps"] {
         assert!(wrong["detail"].as_str().unwrap().contains(words), "{wrong}");
     }
-    let late = json!({"encoder": {"bitrate_kbps": 1000}, "sessions": {"max_viewers": 4}});
-    let late = problem(patch(late).await, 409).await;
-    assert_eq!(late["detail"], "only a restart changes sessions.max_viewers");
+    let shut = json!({"encoder": {"bitrate_kbps": 1000}, "model": {"runtime": "/tmp/x.so"}});
+    let shut = problem(patch(shut).await, 403).await;
+    let detail = shut["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("model.runtime cannot be set through the API: it names code"),
+        "{shut}"
+    );
     problem(patch(json!([])).await, 422).await;
     let unchanged = body(fixture.get("/api/v1/config").await).await;
     assert_eq!(unchanged, config);
     let secret = json!({"ice": {"servers": [{"urls": ["turn:t:2"], "credential": "hunter3"}]}});
     let told = problem(patch(secret).await, 422).await;
     assert!(!told.to_string().contains("hunter3"), "{told}");
+}
+
+#[tokio::test]
+async fn what_owners_follow_is_in_force_after_the_answer_and_the_rest_is_named() {
+    let fixture = fixture(Entry::Free);
+    let json = [(CONTENT_TYPE, "application/json")];
+    let wish =
+        json!({"sessions": {"max_viewers": 3, "reconnect_waits_s": [7]}, "model": {"threads": 2}});
+    let done = fixture.send(Method::PATCH, "/api/v1/config", &json, wish.to_string()).await;
+    let done = body(done).await;
+    assert_eq!(done["applied"], json!(["sessions.max_viewers", "sessions.reconnect_waits_s"]));
+    assert_eq!(done["restart"], json!(["model.threads"]));
+    let status = body(fixture.get("/api/v1/status").await).await;
+    assert_eq!(status["reconnect_waits_s"], json!([7.0]));
+    assert_eq!(status["degraded"], json!([]));
+    let reload = fixture.send(Method::POST, "/api/v1/config/reload", &[], Body::empty()).await;
+    let reload = body(reload).await;
+    assert_eq!((&reload["applied"], &reload["restart"]), (&json!([]), &json!(["model.threads"])));
 }

@@ -19,7 +19,7 @@ use super::picture::{self, PictureError};
 use super::{Prediction, Status};
 use crate::camera::RawFrame;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::Settled;
 use crate::errors;
 use crate::model::ModelError;
 use crate::runtime::RuntimeError;
@@ -62,7 +62,7 @@ pub fn start(
     frames: broadcast::Receiver<RawFrame>,
     predictions: broadcast::Sender<Arc<Prediction>>,
     clock: Clock,
-    config: watch::Receiver<Arc<Config>>,
+    config: watch::Receiver<Settled>,
 ) -> std::io::Result<Started> {
     let (status, published) = watch::channel(Status::Starting);
     let runtime = Handle::current();
@@ -101,7 +101,7 @@ struct Worker {
     predictions: broadcast::Sender<Arc<Prediction>>,
     clock: Clock,
     /// What is in force; it may change.
-    config: watch::Receiver<Arc<Config>>,
+    config: watch::Receiver<Settled>,
     status: watch::Sender<Status>,
     progress: Progress,
     faults: Faults,
@@ -223,7 +223,7 @@ impl Worker {
 
     /// Logs a sign where that is switched on.
     fn write_down(&mut self, sign: char, captured_at: gst::ClockTime) {
-        if !self.config.borrow().log.signs {
+        if !self.config.borrow().now.log.signs {
             return;
         }
         if let Some(left_out) = self.diary.note(captured_at.into()) {

@@ -85,7 +85,14 @@ pub struct Sessions {
     status: watch::Receiver<Status>,
     camera_names: Arc<[String]>,
     ticked: watch::Receiver<Option<ClockTime>>,
-    encoder: Arc<watch::Sender<config::Encoder>>,
+    followed: Arc<watch::Sender<Followed>>,
+}
+
+/// What of the configuration may change while viewers look.
+#[derive(Clone, Debug)]
+struct Followed {
+    limits: config::Sessions,
+    encoder: config::Encoder,
 }
 
 /// What of the configuration the sessions follow.
@@ -188,11 +195,12 @@ impl Sessions {
     ) -> Self {
         let camera_names = cameras.iter().map(|camera| camera.name().to_owned()).collect();
         let (requests, served) = mpsc::channel(REQUEST_LIMIT);
-        let (encoder, followed) = watch::channel(settings.encoder.clone());
+        let now = Followed { limits: settings.limits.clone(), encoder: settings.encoder.clone() };
+        let (following, followed) = watch::channel(now);
         let (owner, posted) = Owner::new(cameras, settings, followed, clock);
         let (status, ticked) = (owner.status(), owner.ticked());
         tokio::spawn(owner.run(posted, served, predictions.subscribe()));
-        Self { requests, status, camera_names, ticked, encoder: Arc::new(encoder) }
+        Self { requests, status, camera_names, ticked, followed: Arc::new(following) }
     }
 
     /// Answers an offer. Waits for the viewer's pipeline: some 10 ms, or 300 ms
@@ -297,10 +305,11 @@ impl Sessions {
     }
 
     /// Lets the viewers' networks be followed within other limits of the bit rate from
-    /// the owner's next tick on; connections stay. The cameras are told first
-    /// ([`Camera::set_bounds`]).
-    pub fn set_encoder(&self, encoder: config::Encoder) {
-        self.encoder.send_replace(encoder);
+    /// the owner's next tick on, and takes other limits of the viewers; connections stay.
+    /// A keepalive and a buffer's limit are those of viewers that connect from then on.
+    /// The cameras are told first ([`Camera::set_bounds`]).
+    pub fn follow(&self, limits: config::Sessions, encoder: config::Encoder) {
+        self.followed.send_replace(Followed { limits, encoder });
     }
 
     /// The published state.

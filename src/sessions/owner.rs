@@ -14,7 +14,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::camera::Camera;
 use crate::clock::Clock;
-use crate::config;
+use crate::config::{self, keys::MOST_VIEWERS};
 use crate::recognition::Prediction;
 
 use super::channel::Label;
@@ -30,7 +30,7 @@ use super::table::{CONNECTIONS_PER_PLACE, Table, Todo, Wish};
 use super::trickle::{Fragment, TrickleError};
 use super::viewer;
 use super::work::Done;
-use super::{ConnectionId, NotFound, SessionId, Settings, Status};
+use super::{ConnectionId, Followed, NotFound, SessionId, Settings, Status};
 
 /// How often deadlines, keepalives and networks are looked at: congestion that is
 /// seen 100 ms later freezes the picture as much longer.
@@ -78,7 +78,7 @@ pub(super) struct Owner {
     ice: config::Ice,
     encoder: config::Encoder,
     /// What of the former is changed while the program runs.
-    followed: watch::Receiver<config::Encoder>,
+    followed: watch::Receiver<Followed>,
     clock: Clock,
     started: Instant,
     table: Table,
@@ -106,11 +106,12 @@ impl Owner {
     pub fn new(
         cameras: Vec<Camera>,
         settings: Settings,
-        followed: watch::Receiver<config::Encoder>,
+        followed: watch::Receiver<Followed>,
         clock: Clock,
     ) -> (Self, mpsc::Receiver<(ConnectionId, Event)>) {
         let Settings { limits: settings, ice, encoder } = settings;
-        let connections = settings.max_viewers * CONNECTIONS_PER_PLACE;
+        // For as many viewers as there may be later; what is not used costs nothing.
+        let connections = MOST_VIEWERS as usize * CONNECTIONS_PER_PLACE;
         let (events, posted) = mpsc::channel(connections * EVENTS_PER_CONNECTION);
         let status = Status { max_viewers: settings.max_viewers, ..Status::default() };
         let owner = Self {

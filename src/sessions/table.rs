@@ -140,6 +140,11 @@ impl Table {
         Self { limit, negotiation_timeout, sessions, connections, expired: 0 }
     }
 
+    /// Lets in so many from now on; those who are in stay.
+    pub fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
     /// Lets `connection` in, in the wished session or in a new one named `fresh`.
     pub fn admit(
         &mut self,
@@ -148,7 +153,9 @@ impl Table {
         connection: ConnectionId,
         now: Duration,
     ) -> Result<Admitted, Full> {
-        if self.connections.len() >= self.limit * CONNECTIONS_PER_PLACE {
+        // Those who are in connect again also where there are more than the limit, since it
+        // was lowered.
+        if self.connections.len() >= self.limit.max(self.taken()) * CONNECTIONS_PER_PLACE {
             return Err(Full);
         }
         let known = wish.session.filter(|id| self.owned(*id, wish.login.as_deref()).is_some());

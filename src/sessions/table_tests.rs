@@ -35,6 +35,21 @@ fn connect(table: &mut Table, connection: ConnectionId) {
 }
 
 #[test]
+fn a_lower_limit_lets_those_stay_who_are_in() {
+    let mut table = table(3);
+    let entered: Vec<_> = (0..3).map(|_| enter(&mut table, None, None).unwrap()).collect();
+    entered.iter().for_each(|(_, connection)| connect(&mut table, *connection));
+    table.set_limit(1);
+    assert_eq!(table.taken(), 3);
+    for (session, _) in &entered {
+        assert_eq!(enter(&mut table, Some(*session), None).unwrap().0, *session);
+    }
+    assert_eq!(enter(&mut table, None, None), Err(Full));
+    table.set_limit(4);
+    assert!(enter(&mut table, None, None).is_ok());
+}
+
+#[test]
 fn the_limit_counts_sessions_and_a_closed_one_frees_its_place() {
     let mut table = table(2);
     let (first, connection) = enter(&mut table, None, None).unwrap();

@@ -15,7 +15,7 @@ use axum::http::header::{CONTENT_TYPE, HOST};
 use axum::http::request::Builder;
 use axum::http::{Method, Request, Response, StatusCode};
 use signpost::clock::Clock;
-use signpost::config::{self, Config, Layer};
+use signpost::config::{self, Config, Keeper, Layer};
 use signpost::http::{Access, App, Ends, Entry, Owners, router};
 use signpost::recognition;
 use signpost::sessions::{Sessions, Settings};
@@ -70,7 +70,7 @@ impl Device {
         let (predictions, _) = broadcast::channel(32);
         let file = Layer::File { name: "signpost.toml".into(), text: CONFIG.into() };
         // The state directory does not exist: nothing is read or written.
-        let config = config::read(&[file], Path::new("absent")).expect("it is a configuration");
+        let config = config::read(&[file], Path::new("/dev/null/absent")).expect("it is a configuration");
         let config = Arc::new(config);
         let entered = runtime.enter();
         let serve = |entry| served(&config, entry, &status, &predictions);
@@ -119,7 +119,9 @@ fn served(
     let settings = Settings { limits, ice, encoder: config.encoder.clone() };
     let sessions = Sessions::start(Vec::new(), predictions, settings, clock.clone());
     let (recognition, predictions) = (recognition.clone(), predictions.subscribe());
-    let owners = Owners { cameras: Vec::new(), sessions, recognition, predictions, clock };
+    let keeper = Keeper::new(config.clone());
+    let cameras = Vec::new();
+    let owners = Owners { cameras, sessions, recognition, predictions, clock, keeper };
     router(App::new(config.clone(), access, owners, "door"))
 }
 

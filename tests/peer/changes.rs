@@ -103,9 +103,9 @@ fn a_bad_value_is_refused_in_words_and_the_viewer_goes_on() {
     {
         assert!(told["detail"].as_str().unwrap().contains(words), "{told}");
     }
-    let late = json!({"encoder": {"bitrate_kbps": 1000}, "camera": [{"width": 1920}]});
-    let told = is_problem(&change(&appliance, &late), 409);
-    assert!(told["detail"].as_str().unwrap().contains("camera.width"), "{told}");
+    let shut = json!({"encoder": {"bitrate_kbps": 1000}, "camera": [{"source": "file:/x.mp4"}]});
+    let told = is_problem(&change(&appliance, &shut), 403);
+    assert!(told["detail"].as_str().unwrap().contains("camera.source cannot be set"), "{told}");
     assert_eq!(appliance.get("/api/v1/config").json(), before);
     let broken = appliance.patch("/api/v1/config", "application/json", None, "{");
     is_problem(&broken, 400);

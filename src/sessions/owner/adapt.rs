@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Owner, TICK};
+use super::{Followed, Owner, TICK};
 use crate::camera::{Camera, Codec, Form, LEAST_LOW_KBPS, LOW_KBPS};
 use crate::config;
 use crate::sessions::adaptation::{Cause, Change, MUTE, Targets, full_kbps, only_kbps};
@@ -35,12 +35,15 @@ impl Rates {
 }
 
 impl Owner {
-    /// Takes over limits of the bit rate that were changed.
+    /// Takes over limits that were changed.
     pub(super) fn follow(&mut self) {
         if !self.followed.has_changed().unwrap_or(false) {
             return;
         }
-        self.encoder.clone_from(&self.followed.borrow_and_update());
+        let Followed { limits, encoder } = self.followed.borrow_and_update().clone();
+        (self.settings, self.encoder) = (limits, encoder);
+        self.table.set_limit(self.settings.max_viewers);
+        self.status.max_viewers = self.settings.max_viewers;
         let most = self.encoder.bitrate_kbps;
         self.live.values().for_each(|live| live.congestion.limit(most));
     }

@@ -1,0 +1,75 @@
+//! SIGHUP, and what of the configuration the command line itself follows.
+
+use tokio::signal::unix::Signal;
+use tokio::sync::watch;
+
+use super::log::Journal;
+use crate::config::Outcome;
+use crate::http::App;
+
+/// Reads the files again whenever `hangup` comes, and keeps the levels of `journal` as they
+/// are configured, until `stopped` is told. Says at the start what an operator should know
+/// of the configuration.
+pub(super) async fn follow(
+    app: App,
+    mut hangup: Signal,
+    journal: Journal,
+    mut stopped: watch::Receiver<()>,
+) {
+    let mut settled = app.settled();
+    let mut told = Vec::new();
+    tell(&settled.borrow_and_update().remarks, &mut told);
+    loop {
+        tokio::select! {
+            _ = hangup.recv() => {
+                begins();
+                reload(&app).await;
+                ended();
+            }
+            Ok(()) = settled.changed() => {
+                let settled = settled.borrow_and_update();
+                journal.set(&settled.now.log);
+                tell(&settled.remarks, &mut told);
+            }
+            // Nothing is ever sent; the sender goes at the end.
+            _ = stopped.changed() => return,
+        }
+    }
+}
+
+/// Called before the files are read again. A service of type notify-reload says so here.
+fn begins() {
+    log::info!("reading the configuration again");
+}
+
+/// Called when what was read is in force, or refused. A service of type notify-reload is
+/// ready again here.
+fn ended() {}
+
+async fn reload(app: &App) {
+    match app.reload().await {
+        Ok(Outcome { change, .. }) if change.restart.is_empty() => {
+            log::info!("in force now: {}", listed(&change.applied));
+        }
+        Ok(Outcome { change, .. }) => {
+            let (applied, restart) = (listed(&change.applied), listed(&change.restart));
+            log::warn!("in force now: {applied}; only a restart applies: {restart}");
+        }
+        // A line of the journal for each problem.
+        Err(problems) => {
+            problems.lines().for_each(|line| log::error!("{}", line.trim()));
+            log::error!("the configuration is as it was: the files are wrong");
+        }
+    }
+}
+
+fn listed(keys: &[String]) -> String {
+    if keys.is_empty() { "nothing else than before".to_owned() } else { keys.join(", ") }
+}
+
+/// Each remark once, until it is another.
+fn tell(remarks: &[String], told: &mut Vec<String>) {
+    let fresh = remarks.iter().filter(|remark| !told.contains(remark));
+    fresh.for_each(|remark| log::warn!("configuration: {remark}"));
+    *told = remarks.to_vec();
+}
