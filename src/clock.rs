@@ -5,6 +5,9 @@
 //! same base time, and start time NONE, which keeps GStreamer from choosing a
 //! new base time when a pipeline goes to PLAYING.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use gstreamer as gst;
 use gstreamer::prelude::*;
 
@@ -31,10 +34,38 @@ impl Clock {
         self.clock.time().saturating_sub(self.base_time)
     }
 
+    /// A mark, set now.
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        let mark = Mark { clock: self.clone(), last: Arc::default() };
+        mark.set();
+        mark
+    }
+
     /// Puts `pipeline` on this clock. Call before it leaves NULL.
     pub fn drive(&self, pipeline: &gst::Pipeline) {
         pipeline.use_clock(Some(&self.clock));
         pipeline.set_start_time(gst::ClockTime::NONE);
         pipeline.set_base_time(self.base_time);
+    }
+}
+
+/// When something last happened, in running time; shared by all its clones.
+#[derive(Clone, Debug)]
+pub struct Mark {
+    clock: Clock,
+    last: Arc<AtomicU64>,
+}
+
+impl Mark {
+    /// It happens now.
+    pub fn set(&self) {
+        self.last.fetch_max(self.clock.running_time().nseconds(), Ordering::Relaxed);
+    }
+
+    /// When it happened last.
+    #[must_use]
+    pub fn last(&self) -> gst::ClockTime {
+        gst::ClockTime::from_nseconds(self.last.load(Ordering::Relaxed))
     }
 }

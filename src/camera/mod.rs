@@ -46,13 +46,13 @@ pub use renditions::{NoForm, Renditions};
 pub use requests::{LEAST_LOW_KBPS, LOW_KBPS};
 pub use stills::{Gallery, SMALL_BYTES, SMALL_WIDTH, Still, Stills};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Mark};
 use crate::config;
 use absences::Absences;
 pub use absences::WAIT as ABSENCE;
 use branch::Spec;
 use owner::Owner;
-use pipeline::{Moved, Outlets};
+use pipeline::Outlets;
 use requests::{Bounds, Capture, Requests};
 
 /// Raw frames that come while recognition reads one: a quarter of a second at 30 a
@@ -69,8 +69,9 @@ pub struct Camera {
     gallery: Gallery,
     requests: Arc<watch::Sender<Requests>>,
     encodings: watch::Receiver<PerForm<Option<Encoding>>>,
-    moved: Moved,
-    ticked: Moved,
+    started: gst::ClockTime,
+    moved: Mark,
+    ticked: Mark,
 }
 
 /// How a form is encoded at present.
@@ -187,10 +188,7 @@ impl Camera {
         let (asked, requests) = watch::channel(Requests::new(&settings.encoding));
         let (told, encodings) = watch::channel(PerForm::default());
         let (gallery, shutter) = Gallery::start();
-        let (moved, ticked) = (Moved::default(), Moved::default());
-        for life in [&moved, &ticked] {
-            life.mark(clock.running_time());
-        }
+        let (moved, ticked) = (clock.mark(), clock.mark());
         let camera = Self {
             name,
             renditions: renditions.clone(),
@@ -199,6 +197,7 @@ impl Camera {
             gallery,
             requests: Arc::new(asked),
             encodings,
+            started: moved.last(),
             moved: moved.clone(),
             ticked: ticked.clone(),
         };
@@ -244,6 +243,12 @@ impl Camera {
     #[must_use]
     pub fn moved(&self) -> gst::ClockTime {
         self.moved.last()
+    }
+
+    /// Whether a picture was shown, of the camera or in its place.
+    #[must_use]
+    pub fn has_shown(&self) -> bool {
+        self.moved.last() > self.started
     }
 
     /// Running time at which its owner was last seen at work.

@@ -21,14 +21,14 @@ use super::error::gave_up;
 use super::follower::Follower;
 use super::notice::{self, Notice};
 use super::outage::Outage;
-use super::pipeline::{Event, Moved, Outlets, Pipeline};
+use super::pipeline::{Event, Outlets, Pipeline};
 use super::placeholder::{Parts, Placeholder};
 use super::renditions::Demand;
 use super::requests::{Capture, Requests};
 use super::silence::{LOOK, Silence};
 use super::source::{self, Chosen, Pace};
 use super::{Away, Encoding, Error, Form, Live, PerForm, Status, barcode};
-use crate::clock::Clock;
+use crate::clock::{Clock, Mark};
 use crate::config;
 
 /// How long a pipeline may take to stop before its device is called stuck.
@@ -62,20 +62,20 @@ pub(super) struct Owner {
     pub(super) encodings: watch::Sender<PerForm<Option<Encoding>>>,
     pub(super) absences: Absences,
     pub(super) had_camera: bool,
-    pub(super) ticked: Moved,
+    pub(super) ticked: Mark,
     pub(super) stop: watch::Receiver<()>,
 }
 
 impl Owner {
     /// Runs until the sender of `stop` is dropped.
     pub(super) async fn run(mut self) {
-        let (clock, ticked) = (self.clock.clone(), self.ticked.clone());
+        let ticked = self.ticked.clone();
         let mut ticks = tokio::time::interval(LOOK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let ticks = async {
             loop {
                 ticks.tick().await;
-                ticked.mark(clock.running_time());
+                ticked.set();
             }
         };
         tokio::select! {

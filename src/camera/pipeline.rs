@@ -15,7 +15,7 @@ use super::source::{Chosen, Pace};
 use super::stills::Shutter;
 use super::template::fill;
 use super::{Encoder, Error, Form, PerForm, RawFrame, Renditions};
-use crate::clock::Clock;
+use crate::clock::{Clock, Mark};
 
 /// Events that wait for the owner: it handles each within milliseconds, and only
 /// errors come in bursts, of which the first is the cause.
@@ -73,21 +73,7 @@ pub(super) struct Outlets {
     /// Copies for JPEGs, when one is wanted.
     pub shutter: Shutter,
     /// When the newest picture was shown, of the camera or in its place.
-    pub moved: Moved,
-}
-
-/// When a picture was last shown, as running time; it only rises.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Moved(Arc<AtomicU64>);
-
-impl Moved {
-    pub(super) fn mark(&self, now: gst::ClockTime) {
-        self.0.fetch_max(now.nseconds(), Ordering::Relaxed);
-    }
-
-    pub(super) fn last(&self) -> gst::ClockTime {
-        gst::ClockTime::from_nseconds(self.0.load(Ordering::Relaxed))
-    }
+    pub moved: Mark,
 }
 
 impl Pipeline {
@@ -124,7 +110,7 @@ impl Pipeline {
         keep_queries_out(&named("raw")?);
         watch_bus(&pipeline, events.clone());
         let (told, over) = (events.clone(), stopped.clone());
-        hand_over_frames(&frames, stamp.clone(), clock.clone(), outlets.clone(), told, over);
+        hand_over_frames(&frames, stamp.clone(), outlets.clone(), told, over);
         dress(&pipeline);
         if chosen.pace == Pace::Clip {
             align_clip(&named("pace")?, stamp.clone(), clock.clone());
@@ -363,7 +349,6 @@ fn hand_over_encoded(
 fn hand_over_frames(
     sink: &gst::Element,
     stamp: Stamp,
-    clock: Clock,
     outlets: Outlets,
     events: mpsc::Sender<Event>,
     stopped: Arc<AtomicBool>,
@@ -396,7 +381,7 @@ fn hand_over_frames(
             if flows {
                 *newest = Some(time);
                 // When it came: a camera's own time may be wrong.
-                outlets.moved.mark(clock.running_time());
+                outlets.moved.set();
                 // Nobody listens where there is no recognition.
                 frame.map(|frame| outlets.frames.send(frame).ok());
             }

@@ -13,14 +13,14 @@ use super::encoder::Encoder;
 use super::follower::Follower;
 use super::notice::{self, Notice};
 use super::owner::TEARDOWN;
-use super::pipeline::{Event, Moved, Outlets, Pipeline};
+use super::pipeline::{Event, Outlets, Pipeline};
 use super::renditions::{Demand, Renditions};
 use super::requests::Requests;
 use super::source::{Chosen, Pace};
 use super::stills::Shutter;
 use super::template::fill;
 use super::{Encoding, PerForm};
-use crate::clock::Clock;
+use crate::clock::{Clock, Mark};
 use crate::config;
 
 /// Says what is to be shown; whoever drops it hides it for good.
@@ -39,7 +39,7 @@ pub(super) struct Parts {
     pub renditions: Renditions,
     pub shutter: Shutter,
     pub encodings: watch::Sender<PerForm<Option<Encoding>>>,
-    pub moved: Moved,
+    pub moved: Mark,
 }
 
 impl Placeholder {

@@ -18,7 +18,7 @@ use super::absences::Absences;
 use super::branch::Spec;
 use super::owner::{Owner, Settings, direction};
 use super::picture::Limit;
-use super::pipeline::{Event, Moved, Outlets, Pipeline};
+use super::pipeline::{Event, Outlets, Pipeline};
 use super::renditions::Demand;
 use super::requests::Requests;
 use super::source::{Chosen, Pace};
@@ -59,7 +59,7 @@ fn play_with(description: &str, flip: config::Flip, encoder: &Encoder) -> Playin
         frames: waiting,
         pictures: Arc::default(),
         shutter: Shutter::new(),
-        moved: Moved::default(),
+        moved: Clock::start().mark(),
     };
     let (words, description) = ("front door".into(), description.into());
     let chosen = Chosen { words, description, pace: Pace::Device, device: None };
@@ -216,7 +216,7 @@ fn rig(encoder: Encoder, absence: Duration) -> Rig {
         frames: sent,
         pictures: Arc::default(),
         shutter: Shutter::new(),
-        moved: Moved::default(),
+        moved: Clock::start().mark(),
     };
     let owner = Owner {
         settings: Settings {
@@ -234,7 +234,7 @@ fn rig(encoder: Encoder, absence: Duration) -> Rig {
         encodings: encoded,
         absences: Absences::new(absence),
         had_camera: false,
-        ticked: Moved::default(),
+        ticked: Clock::start().mark(),
         stop: stopped,
     };
     Rig { owner, renditions, frames, status, requests, encodings, stop }

@@ -12,6 +12,7 @@ pub mod password;
 pub mod read;
 mod reload;
 pub mod run;
+mod systemd;
 
 use std::path::PathBuf;
 

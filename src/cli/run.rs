@@ -6,17 +6,18 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{broadcast, watch};
+use tokio::task::{JoinError, JoinHandle};
 
 use super::RunArgs;
 use super::allocator;
 use super::exit::{Exit, Failure, OrExit as _};
-use super::log::Journal;
+use super::log::{self as journal_log, Journal};
 use super::owners::Owners;
-use super::reload;
+use super::{reload, systemd};
 use crate::camera::{self, Camera, Encoder};
 use crate::clock::Clock;
 use crate::config::{self, Config, Keeper};
-use crate::http::{self, Access, App, Entry};
+use crate::http::{self, Access, App, Entry, Listeners};
 use crate::model::manifest::Bundle;
 use crate::model::{Models, Places, Wanted};
 use crate::recognition::chain::Chain;
@@ -49,8 +50,7 @@ async fn serve(args: &RunArgs, config: Config, journal: Journal) -> Result<(), F
     let mut signals = Signals::new().or_exit(Exit::Configuration)?;
     let hangup = signal(SignalKind::hangup()).or_exit(Exit::Configuration)?;
     let entry = if args.open { Entry::Free } else { Entry::Password };
-    let access = Access::new(&config, entry).or_exit(Exit::Configuration)?;
-    let listeners = http::bind(&config.http.listen).await.or_exit(Exit::Configuration)?;
+    let (listeners, access) = open(&config, entry).await?;
     gstreamer::init().or_exit(Exit::Camera)?;
     let settings = cameras(&config).await?;
 
@@ -104,21 +104,45 @@ async fn serve(args: &RunArgs, config: Config, journal: Journal) -> Result<(), F
     let refusals = app.refusals.clone();
     let following = tokio::spawn(reload::follow(app.clone(), hangup, journal, stopped.clone()));
     owners.watch("who reads the configuration again", Exit::Configuration, following);
-    let server = tokio::spawn(http::serve(listeners, http::router(app), refusals, stopped));
-    owners.watch("the HTTP server", Exit::Camera, server);
+    let (router, server) = (http::router(app.clone()), app.clone());
+    let server = http::serve(listeners, router, refusals, move || server.tick(), stopped);
+    owners.watch("the HTTP server", Exit::Camera, flat(tokio::spawn(server)));
 
     let outcome = tokio::select! {
         () = signals.wait() => Ok(()),
         failure = owners.first_end() => Err(failure),
         never = allocator::trim() => match never {},
+        never = journal_log::tell() => match never {},
+        never = systemd::tell(app) => match never {},
     };
+    systemd::stopping();
     drop(stop);
     tokio::select! {
         () = shut_down(viewers, owners) => log::info!("stopped"),
-        () = tokio::time::sleep(SHUTDOWN) => log::error!("not everything stopped in {SHUTDOWN:?}"),
+        () = tokio::time::sleep(SHUTDOWN) => log::error!("not all stopped in {SHUTDOWN:?}"),
         () = signals.wait() => log::warn!("stopped at once by a second signal"),
     }
     outcome
+}
+
+/// The sockets of systemd, or else those of the configuration; and who may come in by them.
+async fn open(config: &Config, entry: Entry) -> Result<(Listeners, Access), Failure> {
+    let handed = systemd::sockets().context("taking the sockets of systemd");
+    let handed = handed.or_exit(Exit::Configuration)?;
+    if handed.is_empty() {
+        let access = Access::new(config, entry).or_exit(Exit::Configuration)?;
+        let listeners = http::bind(&config.http.listen).await.or_exit(Exit::Configuration)?;
+        return Ok((listeners, access));
+    }
+    let listeners = http::inherit(handed).context("taking the sockets of systemd");
+    let listeners = listeners.or_exit(Exit::Configuration)?;
+    let access = Access::as_service(config, &listeners.addresses(), entry);
+    Ok((listeners, access.or_exit(Exit::Configuration)?))
+}
+
+/// Resolves as `task` does; what it ends with is told, and that it panicked.
+async fn flat(task: JoinHandle<Result<(), JoinError>>) -> Result<(), JoinError> {
+    task.await.flatten()
 }
 
 /// Ends the viewers and waits for every owner.

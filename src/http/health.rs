@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{App, Problem};
+use super::{App, Problem, Silent};
 
 /// The two routes.
 pub fn routes() -> OpenApiRouter<App> {
@@ -32,7 +32,8 @@ struct Health {
         content_type = "application/problem+json"),
 ))]
 async fn healthz(State(app): State<App>) -> Result<Json<Health>, Problem> {
-    let mut unhealthy = app.silent_owners();
+    let silent = app.silent_owners();
+    let mut unhealthy: Vec<String> = silent.iter().map(Silent::in_public).collect();
     if app.lacks_model() {
         unhealthy.push("model".to_owned());
     }

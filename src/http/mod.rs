@@ -37,10 +37,11 @@ pub use access::{Access, AccessError, Caller, Entry};
 pub use problem::Problem;
 pub use refusals::Refusals;
 pub use router::{BODY_LIMIT, router};
-pub use server::{BindError, Ends, Listeners, bind, serve};
+pub use server::{BindError, Ends, Listeners, bind, inherit, serve};
+pub use status::Silent;
 
 use crate::camera::Camera;
-use crate::clock::Clock;
+use crate::clock::{Clock, Mark};
 use crate::config::{Config, Keeper, Settled};
 use crate::recognition::{self, Prediction};
 use crate::sessions::Sessions;
@@ -70,6 +71,8 @@ pub struct App {
     recognition: watch::Receiver<recognition::Status>,
     tally: watch::Receiver<Tally>,
     clock: Clock,
+    /// When the server last said that it is well.
+    served: Mark,
     started: Instant,
 }
 
@@ -107,6 +110,7 @@ impl App {
         let tally = tally::start(predictions, work);
         let settled = keeper.follow();
         let keeper = Arc::new(tokio::sync::Mutex::new(keeper));
+        let served = clock.mark();
         let (access, started) = (Arc::new(access), Instant::now());
         login::follow(&access, sessions.clone());
         Self {
@@ -124,7 +128,13 @@ impl App {
             recognition,
             tally,
             clock,
+            served,
             started,
         }
+    }
+
+    /// The server says that it is well.
+    pub fn tick(&self) {
+        self.served.set();
     }
 }

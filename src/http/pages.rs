@@ -50,12 +50,16 @@ const LIVE: Page = page!("/", "text/html; charset=utf-8", "index.html", LoggedIn
 /// The login page.
 const LOGIN: Page = page!("/login", "text/html; charset=utf-8", "login.html", Anybody);
 
-/// What the two pages load.
+/// The login page of a device that has no password yet.
+const UNSET: Page = page!("/login", "text/html; charset=utf-8", "unset.html", Anybody);
+
+/// What the pages load.
 pub const ASSETS: &[Page] = &[
     page!("/page/page.css", "text/css; charset=utf-8", "page.css", Anybody),
     page!("/page/icon.svg", "image/svg+xml", "icon.svg", Anybody),
     page!("/page/api.js", "text/javascript; charset=utf-8", "api.js", Anybody),
     page!("/page/login.js", "text/javascript; charset=utf-8", "login.js", Anybody),
+    page!("/page/unset.js", "text/javascript; charset=utf-8", "unset.js", Anybody),
     page!("/page/words.js", "text/javascript; charset=utf-8", "words.js", Anybody),
     page!("/page/channel.js", "text/javascript; charset=utf-8", "channel.js", LoggedIn),
     page!("/page/clearing.js", "text/javascript; charset=utf-8", "clearing.js", LoggedIn),
@@ -88,7 +92,7 @@ pub fn routes() -> OpenApiRouter<App> {
 /// Whether `path` is served before login.
 #[must_use]
 pub fn is_for_anybody(path: &str) -> bool {
-    let all = ASSETS.iter().chain([&LIVE, &LOGIN]);
+    let all = ASSETS.iter().chain([&LIVE, &LOGIN, &UNSET]);
     all.into_iter().any(|page| page.path == path && page.reader == Reader::Anybody)
 }
 
@@ -109,14 +113,16 @@ async fn live(headers: HeaderMap) -> Response {
 
 /// The login page.
 #[utoipa::path(get, path = "/login", tag = "page", security(()), responses(
-    (status = 200, description = "the login page", content_type = "text/html"),
+    (status = 200, description = "the login page, or how to set the device's password",
+        content_type = "text/html"),
     (status = 303, description = "no login is asked for, or it is done: to /"),
 ))]
 async fn login(State(app): State<App>, headers: HeaderMap) -> Response {
     if app.access.entry() == Entry::Free || app.access.recognise(&headers).is_some() {
         return Redirect::to(LIVE.path).into_response();
     }
-    LOGIN.answer(&headers)
+    let page = if app.access.lacks_password() { UNSET } else { LOGIN };
+    page.answer(&headers)
 }
 
 impl Page {
@@ -158,7 +164,7 @@ mod tests {
     #[test]
     fn what_a_page_loads_is_served_to_its_reader() {
         let mut found = 0;
-        for page in ASSETS.iter().chain([&LIVE, &LOGIN]) {
+        for page in ASSETS.iter().chain([&LIVE, &LOGIN, &UNSET]) {
             for path in named(page.text) {
                 found += 1;
                 let loaded = ASSETS.iter().find(|asset| asset.path == path);
@@ -173,7 +179,7 @@ mod tests {
 
     #[test]
     fn pages_hold_nothing_that_their_policy_forbids() {
-        for page in [&LIVE, &LOGIN] {
+        for page in [&LIVE, &LOGIN, &UNSET] {
             let text = page.text;
             for forbidden in
                 ["<style", "style=", "onclick=", "onload=", "javascript:", "//cdn", "https://"]

@@ -115,7 +115,9 @@ async fn admitted(app: &App, mut request: Request, next: Next) -> Response {
         None if is_for_anybody(&request) => {}
         None if wants_page(&request) => return Redirect::to("/login").into_response(),
         None => {
-            let mut response = access::not_logged_in().into_response();
+            let lacking = app.access.lacks_password();
+            let problem = if lacking { access::not_set_up() } else { access::not_logged_in() };
+            let mut response = problem.into_response();
             let scheme = HeaderValue::from_static("Bearer");
             response.headers_mut().insert(WWW_AUTHENTICATE, scheme);
             return response;

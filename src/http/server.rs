@@ -15,7 +15,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::MissedTickBehavior;
 use tower::ServiceExt as _;
 
 use super::address::Doorman;
@@ -34,6 +35,8 @@ const LONGEST_HEAD: usize = 32 * 1024;
 const UNREAD_TIMEOUT: Duration = Duration::from_secs(20);
 /// At shutdown, requests in flight may take so long.
 const LAST_ANSWERS: Duration = Duration::from_secs(3);
+/// How often a server that is well says so.
+const TICK: Duration = Duration::from_millis(500);
 /// The kernel is out of file descriptors or memory; asking again at once would
 /// only heat the processor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
@@ -103,9 +106,32 @@ fn host(address: SocketAddr) -> String {
     }
 }
 
+/// The port of HTTPS, which this program does not speak yet.
+const HTTPS: u16 = 443;
+
 /// Bound sockets, at least one.
 #[derive(Debug)]
-pub struct Listeners(Vec<TcpListener>);
+pub struct Listeners {
+    listeners: Vec<TcpListener>,
+    /// Those of [`HTTPS`] that systemd holds open: who connects is turned away at once,
+    /// for a browser would wait for an answer.
+    held: Vec<TcpListener>,
+}
+
+/// Takes the sockets that systemd has bound.
+///
+/// # Errors
+/// The system's, for a socket that cannot be used.
+pub fn inherit(sockets: Vec<std::net::TcpListener>) -> io::Result<Listeners> {
+    let (mut listeners, mut held) = (Vec::new(), Vec::new());
+    for socket in sockets {
+        socket.set_nonblocking(true)?;
+        let https = socket.local_addr()?.port() == HTTPS;
+        let place = if https { &mut held } else { &mut listeners };
+        place.push(TcpListener::from_std(socket)?);
+    }
+    Ok(Listeners { listeners, held })
+}
 
 /// Binds every address, or none.
 pub async fn bind(addresses: &[SocketAddr]) -> Result<Listeners, BindError> {
@@ -119,7 +145,7 @@ pub async fn bind(addresses: &[SocketAddr]) -> Result<Listeners, BindError> {
         })?;
         listeners.push(bound);
     }
-    Ok(Listeners(listeners))
+    Ok(Listeners { listeners, held: Vec::new() })
 }
 
 /// Who has the port of `address`: one of `addresses` before it, or somebody else.
@@ -137,7 +163,7 @@ impl Listeners {
     /// Where they listen, with the real ports.
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.0.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+        self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
     }
 
     /// What `signpost run` prints first, one line for each address.
@@ -148,22 +174,47 @@ impl Listeners {
     }
 }
 
-/// Serves until the sender of `stop` is dropped, then lets requests in flight end. Dropping the future cuts all connections.
+/// Serves until the sender of `stop` is dropped, then lets requests in flight end. Dropping
+/// the future cuts all connections. `tick` is called from time to time while it serves.
+///
+/// # Errors
+/// A socket is no longer listened on, which a panic alone brings about.
 pub async fn serve(
     listeners: Listeners,
     router: Router,
     refusals: Refusals,
+    tick: impl Fn(),
     stop: watch::Receiver<()>,
-) {
+) -> Result<(), JoinError> {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let (doorman, mut loops) = (Doorman::new(refusals), JoinSet::new());
-    for listener in listeners.0 {
+    for listener in listeners.listeners {
         let (router, places) = (router.clone(), places.clone());
         loops.spawn(accept(listener, router, places, doorman.clone(), stop.clone()));
     }
-    while let Some(ended) = loops.join_next().await {
-        if let Err(error) = ended {
-            log::error!("a listening socket's task ended: {error}");
+    for listener in listeners.held {
+        loops.spawn(turn_away(listener, stop.clone()));
+    }
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            ended = loops.join_next() => match ended {
+                Some(ended) => ended?,
+                None => return Ok(()),
+            },
+            _ = ticks.tick() => tick(),
+        }
+    }
+}
+
+async fn turn_away(listener: TcpListener, mut stop: watch::Receiver<()>) {
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => if accepted.is_err() {
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            },
+            () = dropped(&mut stop) => return,
         }
     }
 }
@@ -262,6 +313,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn sockets_of_systemd_are_served_and_the_port_of_https_turns_away() {
+        let bound = || std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let inherited = inherit(vec![bound()]).unwrap();
+        let served = inherited.addresses()[0];
+        let held = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let https = held.local_addr().unwrap();
+        let listeners = Listeners { held: vec![held], ..inherited };
+        assert_eq!(listeners.addresses(), [served], "nobody is sent to a port without a page");
+        let (_running, stop) = watch::channel(());
+        tokio::spawn(serve(listeners, Router::new(), Refusals::default(), || (), stop));
+        let mut client = TcpStream::connect(https).await.unwrap();
+        assert_eq!(client.read(&mut [0]).await.unwrap_or(0), 0);
+        let mut client = TcpStream::connect(served).await.unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        assert_eq!(client.read_u8().await.unwrap(), b'H');
+    }
+
+    #[tokio::test]
     async fn what_cannot_be_bound_says_what_to_do() {
         let (_listeners, address) = loopback().await;
         let told = bind(&[address]).await.unwrap_err().to_string();
@@ -281,7 +350,7 @@ mod tests {
     async fn silent_and_slow_clients_are_let_go() {
         let (listeners, address) = loopback().await;
         let (_running, stop) = watch::channel(());
-        tokio::spawn(serve(listeners, Router::new(), Refusals::default(), stop));
+        tokio::spawn(serve(listeners, Router::new(), Refusals::default(), || (), stop));
         for start in ["", "GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "] {
             let mut client = TcpStream::connect(address).await.unwrap();
             client.write_all(start.as_bytes()).await.unwrap();
@@ -294,7 +363,7 @@ mod tests {
     async fn one_address_does_not_take_every_place() {
         let (listeners, address) = loopback().await;
         let (_running, stop) = watch::channel(());
-        tokio::spawn(serve(listeners, Router::new(), Refusals::default(), stop));
+        tokio::spawn(serve(listeners, Router::new(), Refusals::default(), || (), stop));
         let mut kept = Vec::new();
         for _ in 0..super::super::address::CONNECTIONS {
             let mut client = TcpStream::connect(address).await.unwrap();
@@ -328,7 +397,7 @@ mod tests {
         });
         let (running, stop) = watch::channel(());
         let router = Router::new().route("/", slow);
-        let served = tokio::spawn(serve(listeners, router, Refusals::default(), stop));
+        let served = tokio::spawn(serve(listeners, router, Refusals::default(), || (), stop));
         let mut client = TcpStream::connect(address).await.unwrap();
         client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
         arrived.await.unwrap();
@@ -337,7 +406,7 @@ mod tests {
         let mut answer = String::new();
         client.read_to_string(&mut answer).await.unwrap();
         assert!(answer.ends_with("answered"), "{answer}");
-        served.await.unwrap();
+        served.await.unwrap().unwrap();
         assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");
     }
 }

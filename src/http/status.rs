@@ -1,6 +1,7 @@
 //! What the appliance is doing: one snapshot for the API, health and metrics.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use gstreamer::ClockTime;
@@ -207,30 +208,101 @@ impl App {
 
     /// Owners that do not answer: gone, so that nobody publishes their state any
     /// more, or for longer than the watchdog's deadline without a tick, without a picture
-    /// of the camera or in its place, or running without a result; or clogged by pipelines that hang,
-    /// of which only another process is free. Cameras by their number: their
-    /// names say where they are, and anybody may ask.
-    pub(super) fn silent_owners(&self) -> Vec<String> {
-        let deadline = self.config.watchdog.deadline;
+    /// of the camera or in its place, or running without a result; or clogged by
+    /// pipelines that hang, of which only another process is free.
+    pub fn silent_owners(&self) -> Vec<Silent> {
+        let deadline = self.settled.borrow().now.watchdog.deadline;
         let now = self.clock.running_time();
-        let silent = self.cameras.iter().zip(1..).filter(|(camera, _)| {
-            let stuck = [camera.moved(), camera.ticked()];
-            let stuck = stuck.into_iter().any(|last| is_older(Some(last), now, deadline));
-            camera.status().has_changed().is_err() || stuck
-        });
-        let mut names: Vec<String> =
-            silent.map(|(_, number): (_, usize)| format!("camera {number}")).collect();
-        let silent = self.tally.borrow().silent;
-        if self.recognition.has_changed().is_err() || silent > deadline {
-            names.push("recognition".to_owned());
+        let late = |last| is_older(Some(last), now, deadline);
+        let mut silent: Vec<Silent> = (self.cameras.iter().zip(1..))
+            .filter(|(camera, _)| {
+                let gone = camera.status().has_changed().is_err();
+                gone || late(camera.moved()) || late(camera.ticked())
+            })
+            .map(|(camera, number)| Silent::Camera { number, name: camera.name().to_owned() })
+            .collect();
+        let waits = self.tally.borrow().silent;
+        if self.recognition.has_changed().is_err() || waits > deadline {
+            silent.push(Silent::Recognition);
         }
         let stuck = is_older(self.sessions.ticked(), now, deadline);
         let sessions = self.sessions.status();
         let clogged = sessions.borrow().is_clogged();
         if sessions.has_changed().is_err() || stuck || clogged {
-            names.push("sessions".to_owned());
+            silent.push(Silent::Sessions);
         }
-        names
+        if late(self.served.last()) {
+            silent.push(Silent::Server);
+        }
+        silent
+    }
+
+    /// Whether the first camera, or something in its place, has been shown.
+    #[must_use]
+    pub fn shows_pictures(&self) -> bool {
+        self.cameras.first().is_some_and(Camera::has_shown)
+    }
+
+    /// What an operator wants to know first, on one line.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let cameras = self.cameras.iter().map(|camera| {
+            let what = match &*camera.status().borrow() {
+                camera::Status::Starting => "starting".to_owned(),
+                camera::Status::Live(live) => live.source.clone(),
+                camera::Status::Failed(away) => format!("no picture: {}", away.reason),
+                camera::Status::Stopped => "stopped on request".to_owned(),
+            };
+            format!("{}: {what}", camera.name())
+        });
+        let cameras: Vec<String> = cameras.collect();
+        let recognition = match &*self.recognition.borrow() {
+            recognition::Status::Starting => "recognition starts".to_owned(),
+            recognition::Status::Running { model, .. } => format!("{model} reads"),
+            recognition::Status::Failed(_) => "recognition is off".to_owned(),
+        };
+        let viewers = self.sessions.status().borrow().viewers;
+        format!("{}; {recognition}; {viewers} viewers", cameras.join("; "))
+    }
+}
+
+/// A part that does not answer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Silent {
+    /// A camera's owner, or its pictures.
+    Camera {
+        /// Counted from 1.
+        number: usize,
+        /// As configured, which may say where it is.
+        name: String,
+    },
+    /// The one that runs the model.
+    Recognition,
+    /// The owner of the viewers' pipelines.
+    Sessions,
+    /// The HTTP server.
+    Server,
+}
+
+impl Silent {
+    /// For anybody, who need not know where a camera is.
+    #[must_use]
+    pub fn in_public(&self) -> String {
+        match self {
+            Self::Camera { number, .. } => format!("camera {number}"),
+            other => other.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Silent {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Camera { name, .. } => write!(out, "camera {name}"),
+            Self::Recognition => out.write_str("recognition"),
+            Self::Sessions => out.write_str("sessions"),
+            Self::Server => out.write_str("the HTTP server"),
+        }
     }
 }
 

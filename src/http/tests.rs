@@ -357,7 +357,7 @@ async fn a_knock_is_opened_and_the_connection_ends() {
     let listeners = bind(&["127.0.0.1:0".parse().unwrap()]).await.unwrap();
     let address = listeners.addresses()[0];
     let (_running, stop) = watch::channel(());
-    tokio::spawn(serve(listeners, fixture.router.clone(), Refusals::default(), stop));
+    tokio::spawn(serve(listeners, fixture.router.clone(), Refusals::default(), || (), stop));
     let mut client = tokio::net::TcpStream::connect(address).await.unwrap();
     // The example of RFC 6455, 1.2 and 1.3.
     let handshake = format!(

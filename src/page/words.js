@@ -181,6 +181,13 @@ export const words = {
         },
     },
 
+    unset: {
+        title: "This device has no password yet",
+        why: "Until it has one, it shows no picture and takes no settings, so that nobody else in this network does it first.",
+        how: "On the device, or over SSH, run:",
+        then: "This page goes on by itself as soon as the password is set.",
+    },
+
     login: {
         intro: "This device asks for its password before it shows the picture.",
         password: "Password",

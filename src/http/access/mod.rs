@@ -4,7 +4,7 @@ mod attempts;
 mod logins;
 pub mod password;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -53,13 +53,13 @@ pub enum AccessError {
     )]
     OpenToAll {
         /// The address that others can reach.
-        address: std::net::SocketAddr,
+        address: SocketAddr,
     },
     /// Others can reach us and there is no password.
     #[error("listening on {address} needs a password")]
     NeedsPassword {
         /// The address that others can reach.
-        address: std::net::SocketAddr,
+        address: SocketAddr,
         /// What is wrong with the password.
         source: PasswordError,
     },
@@ -95,18 +95,33 @@ pub struct Granted {
 }
 
 impl Access {
-    /// Decides what `entry` means for the listening addresses.
+    /// Decides what `entry` means for the configured addresses.
+    ///
+    /// # Errors
+    /// Others can reach us, and nothing would be asked of them, or there is no password.
     pub fn new(config: &Config, entry: Entry) -> Result<Self, AccessError> {
-        let reachable = |address: &&std::net::SocketAddr| !config::is_loopback(address.ip());
-        let reachable = config.http.listen.iter().find(reachable).copied();
-        let password_file = config.access.password_file.clone();
-        if let Some(address) = reachable {
-            if entry == Entry::Free {
-                return Err(AccessError::OpenToAll { address });
-            }
+        let access = Self::as_service(config, &config.http.listen, entry)?;
+        if let Some(address) = reachable(&config.http.listen) {
             let needs = |source| AccessError::NeedsPassword { address, source };
-            password::read(&password_file).map_err(needs)?;
+            password::read(&access.password_file).map_err(needs)?;
         }
+        Ok(access)
+    }
+
+    /// The same for a service, which is there before its password: until one is set, it
+    /// shows nothing but how to do that.
+    ///
+    /// # Errors
+    /// Others can reach us by one of `addresses`, and nothing would be asked of them.
+    pub fn as_service(
+        config: &Config,
+        addresses: &[SocketAddr],
+        entry: Entry,
+    ) -> Result<Self, AccessError> {
+        if let (Entry::Free, Some(address)) = (entry, reachable(addresses)) {
+            return Err(AccessError::OpenToAll { address });
+        }
+        let password_file = config.access.password_file.clone();
         let (login, state) = (config.access.login, Arc::default());
         let hashing = Arc::new(Semaphore::new(HASHES));
         Ok(Self { entry, password_file, login, hashing, state })
@@ -116,6 +131,13 @@ impl Access {
     #[must_use]
     pub fn entry(&self) -> Entry {
         self.entry
+    }
+
+    /// Whether a login is asked for and nobody can have one.
+    #[must_use]
+    pub fn lacks_password(&self) -> bool {
+        let absent = || matches!(password::read(&self.password_file), Err(PasswordError::Absent));
+        self.entry == Entry::Password && absent()
     }
 
     /// Wrong passwords and refused tries since the start.
@@ -222,6 +244,11 @@ impl Access {
     }
 }
 
+/// An address that others can reach.
+fn reachable(addresses: &[SocketAddr]) -> Option<SocketAddr> {
+    addresses.iter().find(|address| !config::is_loopback(address.ip())).copied()
+}
+
 /// Held for table look-ups and to read the password's hash, a file of a line.
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -292,6 +319,17 @@ impl<S: Sync> FromRequestParts<S> for Caller {
         // The router has recognised the caller before any handler runs.
         parts.extensions.get::<Self>().cloned().ok_or_else(not_logged_in)
     }
+}
+
+/// What an API route answers while there is no password.
+#[must_use]
+pub fn not_set_up() -> Problem {
+    Problem::new(
+        StatusCode::UNAUTHORIZED,
+        "no password is set",
+        "this device has no password yet, so nobody can log in",
+        "run `sudo signpost password` on the device",
+    )
 }
 
 /// What an API route answers to nobody.

@@ -1,0 +1,170 @@
+//! The program as systemd starts it: with a socket, a place to tell of itself, and a
+//! watchdog. Nothing here needs a model or a camera.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::net::TcpListener;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Longer than anything here takes on a busy machine; reaching it is a failure.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The program, with nothing of this machine's configuration and without models.
+fn environment(command: &mut Command, state: &Path) {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("SIGNPOST_") {
+            command.env_remove(name);
+        }
+    }
+    command.env("STATE_DIRECTORY", state);
+    command.env("SIGNPOST_MODEL__RUNTIME", state.join("none.so"));
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+}
+
+fn signpost(state: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_signpost"));
+    environment(&mut command, state);
+    command
+}
+
+/// A running program; killed when dropped.
+struct Running(Child);
+
+impl Running {
+    fn terminate(&mut self) -> Option<i32> {
+        let id = self.0.id().to_string();
+        assert!(Command::new("kill").arg(&id).status().unwrap().success());
+        self.0.wait().unwrap().code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // One that has ended already needs no end.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// What systemd is told, line by line.
+struct Systemd {
+    socket: UnixDatagram,
+    folder: tempfile::TempDir,
+}
+
+impl Systemd {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = UnixDatagram::bind(folder.path().join("notify")).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self { socket, folder }
+    }
+
+    fn run(&self, arguments: &[&str], watchdog: Duration) -> Running {
+        let mut command = signpost(self.folder.path());
+        command.env("NOTIFY_SOCKET", self.folder.path().join("notify"));
+        command.env("WATCHDOG_USEC", watchdog.as_micros().to_string());
+        command.args(["run", "--open", "--listen", "127.0.0.1:0"]).args(arguments);
+        Running(command.spawn().unwrap())
+    }
+
+    /// Everything that it is told, up to a line that `ends` it.
+    fn until(&self, ends: impl Fn(&str) -> bool) -> Vec<String> {
+        let mut told = Vec::new();
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let mut message = [0; 4096];
+            let length = self.socket.recv(&mut message).expect("it tells systemd of itself");
+            let text = String::from_utf8_lossy(&message[..length]).into_owned();
+            told.extend(text.lines().map(str::to_owned));
+            if told.iter().any(|line| ends(line)) {
+                return told;
+            }
+            assert!(Instant::now() < deadline, "{told:#?}");
+        }
+    }
+}
+
+#[test]
+fn systemd_is_told_of_the_first_picture_of_the_state_and_of_the_end() {
+    let systemd = Systemd::new();
+    let mut running = systemd.run(&["--source", "test"], Duration::from_secs(2));
+    let told = systemd.until(|line| line == "READY=1");
+    assert!(!told.contains(&"STOPPING=1".to_owned()), "{told:#?}");
+    let live = |line: &str| line.starts_with("STATUS=camera: test picture; ");
+    systemd.until(live);
+    for _ in 0..3 {
+        systemd.until(|line| line == "WATCHDOG=1");
+    }
+    assert_eq!(running.terminate(), Some(0));
+    systemd.until(|line| line == "STOPPING=1");
+}
+
+#[test]
+fn a_device_without_its_camera_is_ready_and_alive_and_says_so() {
+    let systemd = Systemd::new();
+    let mut running = systemd.run(&["--source", "v4l2:/dev/video97"], Duration::from_secs(2));
+    let told = systemd.until(|line| line == "READY=1");
+    let away = |line: &str| line.starts_with("STATUS=camera: no picture: camera /dev/video97: ");
+    if !told.iter().any(|line| away(line)) {
+        systemd.until(away);
+    }
+    for _ in 0..3 {
+        systemd.until(|line| line == "WATCHDOG=1");
+    }
+    assert_eq!(running.terminate(), Some(0));
+}
+
+#[test]
+fn a_service_without_password_shows_how_to_set_one_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut command = Command::new("systemd-socket-activate");
+    environment(&mut command, folder.path());
+    for name in ["STATE_DIRECTORY", "SIGNPOST_MODEL__RUNTIME"] {
+        command.args(["--setenv", name]);
+    }
+    // All addresses, as signpost.socket listens; nobody but this test asks.
+    command.args(["--listen", &format!("0.0.0.0:{port}")]);
+    command.args([env!("CARGO_BIN_EXE_signpost"), "run", "--source", "test"]);
+    let Ok(child) = command.stderr(Stdio::null()).spawn() else {
+        assert!(std::env::var_os("CI").is_none(), "systemd-socket-activate is missing");
+        println!("skipped: systemd-socket-activate is missing");
+        return;
+    };
+    let mut running = Running(child);
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).build().into();
+    let get = |path: &str| {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match agent.get(format!("http://127.0.0.1:{port}{path}")).call() {
+                Ok(mut answer) => {
+                    let status = answer.status().as_u16();
+                    return (status, answer.body_mut().read_to_string().unwrap());
+                }
+                Err(error) => assert!(Instant::now() < deadline, "{path}: {error}"),
+            }
+        }
+    };
+    let (status, page) = get("/login");
+    assert!(status == 200 && page.contains("sudo signpost password"), "{status}: {page}");
+    for path in ["/api/v1/snapshot.jpg", "/api/v1/status", "/api/v1/config", "/metrics"] {
+        let (status, problem) = get(path);
+        assert!(status == 401 && problem.contains("no password is set"), "{path}: {problem}");
+    }
+    assert_eq!(get("/").0, 303);
+    assert_eq!(get("/healthz").0, 503, "it has no model here");
+
+    let mut set = signpost(folder.path()).arg("password").stdin(Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut set.stdin.take().unwrap(), b"correct horse\n").unwrap();
+    assert!(set.wait().unwrap().success());
+    let (status, page) = get("/login");
+    assert!(status == 200 && page.contains("current-password"), "{status}: {page}");
+    let (_, problem) = get("/api/v1/status");
+    assert!(problem.contains("not logged in"), "{problem}");
+    assert_eq!(running.terminate(), Some(0));
+}
