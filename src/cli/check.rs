@@ -10,7 +10,7 @@ use super::run;
 use crate::camera::{self, Camera};
 use crate::clock::Clock;
 use crate::config::keys::WITHOUT_EFFECT;
-use crate::config::{Config, ConfigError, Effective, IceServer};
+use crate::config::{Config, ConfigError, Effective, TransportPolicy, complaints};
 use crate::errors;
 use crate::http::access::password::{self, PasswordError};
 use crate::http::{self, Access, BindError, Entry};
@@ -58,7 +58,7 @@ pub fn check(config: Result<Config, ConfigError>) -> Result<(), Failure> {
     for value in &config.effective {
         writeln!(out, "{}", line(value)).or_exit(Exit::CheckFailed)?;
     }
-    writeln!(out).or_exit(Exit::CheckFailed)?;
+    writeln!(out, "\nWhat `signpost run` would do here:").or_exit(Exit::CheckFailed)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let findings = runtime.or_exit(Exit::CheckFailed)?.block_on(look(&config));
     let mut wrong = 0;
@@ -71,6 +71,11 @@ pub fn check(config: Result<Config, ConfigError>) -> Result<(), Failure> {
         wrong += usize::from(matches!(outcome, Wrong(_)));
         writeln!(out, "{word}  {what}: {text}").or_exit(Exit::CheckFailed)?;
     }
+    let end = match wrong {
+        0 => "It would run.",
+        _ => "It would not run as it should; what is wrong says what to do.",
+    };
+    writeln!(out, "{end}").or_exit(Exit::CheckFailed)?;
     failed(wrong)
 }
 
@@ -90,13 +95,18 @@ fn line(value: &Effective) -> String {
 }
 
 async fn look(config: &Config) -> Vec<Finding> {
-    let mut findings = vec![
-        Finding::new("configuration", Fine("every key and value is known and valid".to_owned())),
+    let mut findings = vec![Finding::new("configuration", Fine(differences(config)))];
+    let remarks = config.remarks.iter().cloned().map(Note);
+    findings.extend(remarks.map(|remark| Finding::new("configuration", remark)));
+    let complaints = complaints(config).into_iter().map(Wrong);
+    findings.extend(complaints.map(|complaint| Finding::new("files", complaint)));
+    findings.extend([
         Finding::new("login", login(config)),
-        Finding::new("listening", listening(config).await),
-        Finding::new("ICE servers", Fine(ice(&config.ice.servers))),
+        Finding::new("addresses", listening(config).await),
+        Finding::new("viewers", Fine(viewers(config))),
+        Finding::new("network", Fine(network(config))),
         Finding::new("model", model(config)),
-    ];
+    ]);
     if let Err(error) = gstreamer::init() {
         findings.push(Finding::new("GStreamer", Wrong(errors::chain(&error))));
         return findings;
@@ -106,7 +116,7 @@ async fn look(config: &Config) -> Vec<Finding> {
             let encoder = settings.first().map(|first| first.encoder.clone());
             let words = encoder.map(|encoder| format!("{}: {}", encoder.element, encoder.reason));
             findings.extend(words.map(|words| Finding::new("encoder", Fine(words))));
-            findings.extend(cameras(settings).await);
+            findings.extend(cameras(config, settings).await);
         }
         Err(failure) => {
             findings.push(Finding::new("camera", Wrong(errors::chain(failure.error.as_ref()))));
@@ -121,10 +131,11 @@ fn login(config: &Config) -> Outcome {
     }
     let file = &config.access.password_file;
     match password::read(file) {
-        Ok(_) if password::is_exposed(file) => {
-            Wrong(format!("others can read {0}: chmod 600 {0}", file.display()))
+        Ok(_) => {
+            let hours = config.access.login.as_secs() / 3600;
+            let file = file.display();
+            Fine(format!("who knows the password ({file}), for {hours} hours"))
         }
-        Ok(_) => Fine(format!("with the password of {}", file.display())),
         Err(error @ PasswordError::Absent) => {
             Note(format!("{error}; without one, only `run --open` lets anybody in"))
         }
@@ -143,31 +154,64 @@ async fn listening(config: &Config) -> Outcome {
     }
 }
 
-fn ice(servers: &[IceServer]) -> String {
+/// How many values are not the default.
+fn differences(config: &Config) -> String {
+    let set = config.effective.iter().filter(|value| value.origin != "default").count();
+    let all = config.effective.len();
+    format!("every key and value is known and valid; {set} of {all} are set, see above")
+}
+
+fn viewers(config: &Config) -> String {
+    let (sessions, encoder) = (&config.sessions, &config.encoder);
+    let low = if encoder.low_rendition { "; a smaller picture for slow networks" } else { "" };
+    format!(
+        "{} at the same time, {} to {} kbit/s each{low}",
+        sessions.max_viewers, encoder.min_bitrate_kbps, encoder.bitrate_kbps
+    )
+}
+
+/// Which ways lead to viewers.
+fn network(config: &Config) -> String {
+    let ice = &config.ice;
     let urls: Vec<&str> =
-        servers.iter().flat_map(|server| &server.urls).map(String::as_str).collect();
-    if urls.is_empty() { "none: viewers in this network only".to_owned() } else { urls.join(", ") }
+        ice.servers.iter().flat_map(|server| &server.urls).map(String::as_str).collect();
+    let ports = ice.udp_ports.as_ref().map_or_else(
+        || "any UDP port".to_owned(),
+        |ports| format!("UDP ports {} to {}", ports.start(), ports.end()),
+    );
+    let servers = match (&urls[..], ice.transport_policy) {
+        ([], _) => "no STUN or TURN server, so viewers in this network only".to_owned(),
+        (urls, TransportPolicy::All) => format!("servers {}", urls.join(", ")),
+        (urls, TransportPolicy::Relay) => format!("only through a relay of {}", urls.join(", ")),
+    };
+    format!("{servers}; {ports}")
 }
 
 fn model(config: &Config) -> Outcome {
     match run::load(&config.model) {
-        Ok(loaded) => Fine(format!("{} is loaded", loaded.name)),
+        Ok(loaded) => {
+            let (folder, threads) = (config.model.bundle.display(), config.model.threads);
+            let threads =
+                if threads == 1 { "1 thread".into() } else { format!("{threads} threads") };
+            Fine(format!("{} from {folder} reads signs, on {threads}", loaded.name))
+        }
         Err(error) => Wrong(errors::chain(&error)),
     }
 }
 
 /// Starts every camera as `run` does and waits for its first picture.
-async fn cameras(settings: Vec<camera::Settings>) -> Vec<Finding> {
+async fn cameras(config: &Config, settings: Vec<camera::Settings>) -> Vec<Finding> {
     let clock = Clock::start();
     let mut findings = Vec::new();
-    for settings in settings {
+    for (index, settings) in settings.into_iter().enumerate() {
+        let why = why(config, index);
         let name = settings.camera.name.clone();
         let (stop, stopped) = watch::channel(());
         let started = Camera::start(settings, clock.clone(), stopped);
         let mut status = started.camera.status();
         let decided = status.wait_for(|status| *status != camera::Status::Starting);
         let outcome = match tokio::time::timeout(FIRST_PICTURE, decided).await {
-            Ok(Ok(status)) => shown(&status),
+            Ok(Ok(status)) => shown(&status, &why),
             _ => Wrong("no picture, and no reason either".to_owned()),
         };
         drop(stop);
@@ -178,11 +222,22 @@ async fn cameras(settings: Vec<camera::Settings>) -> Vec<Finding> {
     findings
 }
 
-fn shown(status: &camera::Status) -> Outcome {
+/// What of the configuration decided on a camera's source.
+fn why(config: &Config, camera: usize) -> String {
+    let source = config
+        .effective
+        .iter()
+        .find(|value| (value.section, value.index, value.name) == ("camera", camera, "source"));
+    source.map_or_else(String::new, |source| {
+        format!("because source is {} ({})", source.value, source.origin)
+    })
+}
+
+fn shown(status: &camera::Status, why: &str) -> Outcome {
     match status {
         camera::Status::Live(live) => {
             let camera::Live { source, width, height, framerate, .. } = live;
-            Fine(format!("{source}, {width}x{height}, {framerate} frames a second"))
+            Fine(format!("{source}, {width}x{height}, {framerate} frames a second, {why}"))
         }
         camera::Status::Failed(away) => Wrong(away.reason.clone()),
         camera::Status::Starting | camera::Status::Stopped => Wrong("it does not start".to_owned()),

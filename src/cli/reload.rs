@@ -4,7 +4,7 @@ use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 
 use super::log::Journal;
-use crate::config::Outcome;
+use crate::config::{Outcome, complaints};
 use crate::http::App;
 
 /// Reads the files again whenever `hangup` comes, and keeps the levels of `journal` as they
@@ -18,6 +18,9 @@ pub(super) async fn follow(
 ) {
     let mut settled = app.settled();
     let mut told = Vec::new();
+    for complaint in complaints(&settled.borrow().now) {
+        log::warn!("{complaint}");
+    }
     tell(&settled.borrow_and_update().remarks, &mut told);
     loop {
         tokio::select! {

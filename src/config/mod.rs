@@ -27,6 +27,7 @@ use std::path::Path;
 pub use keeper::{Keeper, Outcome, Settled};
 pub use layer::Layer;
 pub use load::{ConfigError, DEFAULT_FILE, load, state_dir};
+pub use ownership::complaints;
 pub use problem::{Origin, Problem, Problems, without_secrets};
 pub use running::{Change, Refused};
 pub use values::{

@@ -79,6 +79,20 @@ pub fn validate(settings: &Settings, state_dir: &Path) -> (Config, Vec<Problem>)
     (config, problems)
 }
 
+/// A value as it may be shown.
+fn masked(name: &str, value: &Value) -> serde_json::Value {
+    let value = match value {
+        Value::String(text) => without_secrets(text).into(),
+        other => serde_json::to_value(other).unwrap_or_default(),
+    };
+    if name == "servers" { words::without_credentials(value) } else { value }
+}
+
+/// Whether something of it is not shown.
+pub fn holds_secret(name: &str, value: &Value) -> bool {
+    serde_json::to_value(value).is_ok_and(|open| open != masked(name, value))
+}
+
 struct Check<'a> {
     settings: &'a Settings,
     problems: Vec<Problem>,
@@ -147,11 +161,7 @@ impl Check<'_> {
 
     fn show(&mut self, place: Place, value: &Value, origin: &Origin) {
         let Key { section, name, .. } = *place.key;
-        let value = match value {
-            Value::String(text) => without_secrets(text).into(),
-            other => serde_json::to_value(other).unwrap_or_default(),
-        };
-        let value = if name == "servers" { words::without_credentials(value) } else { value };
+        let value = masked(name, value);
         let origin = origin.to_string();
         self.effective.push(Effective { section, index: place.index, name, value, origin });
     }

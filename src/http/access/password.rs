@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use argon2::password_hash::{Ident, PasswordHashString, SaltString};
@@ -127,15 +127,11 @@ pub fn write(file: &Path, hash: &PasswordHashString) -> Result<(), PasswordError
     })
 }
 
-/// Whether others than the owner can read the file.
-#[must_use]
-pub fn is_exposed(file: &Path) -> bool {
-    fs::metadata(file).is_ok_and(|about| about.permissions().mode() & 0o077 != 0)
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
 
@@ -148,7 +144,8 @@ mod tests {
         assert!(hashed.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hashed}");
         write(&file, &hashed).unwrap();
         write(&file, &hashed).unwrap();
-        assert!(!is_exposed(&file));
+        let mode = fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
         let back = read(&file).unwrap();
         assert!(verify("correct horse", &back));
         for wrong in ["", "correct horsf", "correct horse ", &"x".repeat(5000)] {
