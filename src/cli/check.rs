@@ -71,7 +71,9 @@ pub fn check(config: Result<Config, ConfigError>) -> Result<(), Failure> {
         wrong += usize::from(matches!(outcome, Wrong(_)));
         writeln!(out, "{word}  {what}: {text}").or_exit(Exit::CheckFailed)?;
     }
+    let noted = findings.iter().any(|finding| matches!(finding.outcome, Note(_)));
     let end = match wrong {
+        0 if noted => "It would run; mind the notes.",
         0 => "It would run.",
         _ => "It would not run as it should; what is wrong says what to do.",
     };

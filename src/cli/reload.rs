@@ -12,10 +12,18 @@ use crate::http::App;
 /// of the configuration.
 pub(super) async fn follow(
     app: App,
-    mut hangup: Signal,
+    hangup: Signal,
     journal: Journal,
     mut stopped: watch::Receiver<()>,
 ) {
+    tokio::select! {
+        () = go_on(&app, hangup, &journal) => {}
+        // Nothing is ever sent; the sender goes at the end, for which no disk is waited.
+        _ = stopped.changed() => {}
+    }
+}
+
+async fn go_on(app: &App, mut hangup: Signal, journal: &Journal) {
     let mut settled = app.settled();
     let mut told = Vec::new();
     for complaint in complaints(&settled.borrow().now) {
@@ -26,16 +34,17 @@ pub(super) async fn follow(
         tokio::select! {
             _ = hangup.recv() => {
                 begins();
-                reload(&app).await;
+                reload(app).await;
                 ended();
             }
-            Ok(()) = settled.changed() => {
+            changed = settled.changed() => {
+                if changed.is_err() {
+                    return;
+                }
                 let settled = settled.borrow_and_update();
                 journal.set(&settled.now.log);
                 tell(&settled.remarks, &mut told);
             }
-            // Nothing is ever sent; the sender goes at the end.
-            _ = stopped.changed() => return,
         }
     }
 }

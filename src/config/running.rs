@@ -60,7 +60,8 @@ struct Wish<'a> {
     index: usize,
     name: &'a str,
     json: &'a Value,
-    value: toml::Value,
+    /// Nothing undoes a change.
+    value: Option<toml::Value>,
 }
 
 impl Running {
@@ -91,7 +92,7 @@ impl Running {
         now.http.listen.clone_from(&started.http.listen);
         now.access.clone_from(&started.access);
         now.cameras.clone_from(&started.cameras);
-        if wanted.cameras.len() == started.cameras.len() {
+        if self.has_same_cameras() {
             for (now, wanted) in now.cameras.iter_mut().zip(&wanted.cameras) {
                 now.width = now.width.min(wanted.width);
                 now.height = now.height.min(wanted.height);
@@ -109,7 +110,7 @@ impl Running {
 
     /// What changing what `wish` names would do: sections with their keys, `camera` a list
     /// of which the n-th item is the n-th camera's. Values that are configured already may
-    /// stand there, as [`Config::effective`] shows them.
+    /// stand there, as [`Config::effective`] shows them; null undoes a change.
     ///
     /// # Errors
     /// Why it cannot be changed.
@@ -123,6 +124,13 @@ impl Running {
         let mut overrides = written.overrides.clone();
         for wish in &wishes {
             let Wish { section, index, name, value, .. } = wish;
+            let camera = name_below(&below, *index);
+            // What the files give is no override, and may be what the API may not set.
+            let Some(value) = value.as_ref().filter(|value| value_of(&below, wish) != **value)
+            else {
+                overrides.drop_one(section, &camera, name);
+                continue;
+            };
             let entry = Entry { value: value.clone(), origin: Origin::Request };
             problems.extend(shut(section, name, &entry));
             problems.extend(
@@ -130,13 +138,9 @@ impl Running {
                     .find(section, *index, name)
                     .map(|above| Problem::Held { key: wish.key(), by: above.origin.clone() }),
             );
-            let camera = name_below(&below, *index);
-            if value_of(&below, wish) == *value {
-                overrides.drop_one(section, &camera, name);
-            } else {
-                overrides.put(section, &camera, name, value.clone());
-            }
+            overrides.put(section, &camera, name, value.clone());
         }
+        let changes = overrides != written.overrides;
         // A value that may not be set may also be out of range; both are told.
         let composed = compose(&written.below, &overrides, &written.above, &written.state_dir);
         match composed {
@@ -146,7 +150,7 @@ impl Running {
                 let changed = next.changed_since(&self.wanted);
                 let late = changed.into_iter().filter(|key| !next.follows(key)).map(Effective::key);
                 let late = late.collect();
-                Ok(Plan { wanted, changes: !wishes.is_empty(), late })
+                Ok(Plan { wanted, changes, late })
             }
             Ok(_) => Err(Problems(problems)),
             Err(Problems(more)) => {
@@ -188,10 +192,17 @@ impl Running {
         if key.section != CAMERA {
             return is_live(key);
         }
-        let cameras = (&self.wanted.cameras, &self.started.cameras);
         let captured = self.started.effective.iter().find(|entry| entry.key() == key.key());
         let captured = captured.and_then(|entry| entry.value.as_u64());
-        cameras.0.len() == cameras.1.len() && is_live(key) && key.value.as_u64() <= captured
+        self.has_same_cameras() && is_live(key) && key.value.as_u64() <= captured
+    }
+
+    /// Whether the n-th configured camera is the n-th that runs.
+    fn has_same_cameras(&self) -> bool {
+        let names = |config: &Config| -> Vec<String> {
+            config.cameras.iter().map(|camera| camera.name.clone()).collect()
+        };
+        names(&self.wanted) == names(&self.started)
     }
 }
 
@@ -275,14 +286,17 @@ fn of_table<'a>(
         return;
     };
     for (name, json) in table {
-        let value = toml::Value::try_from(json);
+        let value = match json {
+            Value::Null => Ok(None),
+            json => toml::Value::try_from(json).map(Some),
+        };
         match (keys::find(section, name), value) {
             (Some(_), Ok(value)) => wishes.push(Wish { section, index, name, json, value }),
             (Some(key), Err(_)) => {
                 problems.push(invalid(format!("{section}.{name}"), json, key.kind.allowed()));
             }
             (None, value) => {
-                let value = value.unwrap_or_else(|_| json.to_string().into());
+                let value = value.ok().flatten().unwrap_or_else(|| json.to_string().into());
                 problems.push(unknown(Origin::Request, section, name, value));
             }
         }

@@ -87,7 +87,7 @@ fn what_is_shown_may_be_sent_back() {
 fn all_problems_are_told_at_once_and_nothing_is_changed() {
     let mut running = running("");
     let wish = json!({
-        "encoder": {"bitrate_kbps": 5, "bitrate": 1500, "min_bitrate_kbps": null},
+        "encoder": {"bitrate_kbps": 5, "bitrate": 1500, "min_bitrate_kbps": [null]},
         "camera": [{"width": 641, "framerate": "15"}], "sesions": {}, "ice": [],
         "model": {"runtime": "/tmp/mine.so"},
     });
@@ -100,7 +100,7 @@ fn all_problems_are_told_at_once_and_nothing_is_changed() {
             "{now}: encoder.bitrate = 1500: there is no such key; the nearest is encoder.bitrate_kbps"
         ),
         format!(
-            "{now}: encoder.min_bitrate_kbps = \"null\": allowed is a whole number from 50 to 20000"
+            "{now}: encoder.min_bitrate_kbps = \"[null]\": allowed is a whole number from 50 to 20000"
         ),
         format!("{now}: camera.width = 641: allowed is an even number from 160 to 3840"),
         format!("{now}: camera.framerate = \"15\": allowed is a whole number from 1 to 60"),
@@ -141,6 +141,35 @@ fn what_only_a_restart_changes_is_configured_and_named() {
     assert_eq!((now.cameras[0].width, now.cameras[0].height), (1280, 360));
     assert_eq!(now.cameras[0].source, crate::config::Source::Auto);
     assert!(now.encoder.low_rendition && !running.wanted().encoder.low_rendition);
+}
+
+#[test]
+fn null_or_what_the_files_give_undoes_a_change_whatever_it_is() {
+    let text =
+        "[[camera]]\nname = \"door\"\nsource = \"file:/clip.mp4\"\n[encoder]\nbitrate_kbps = 900\n";
+    for back in [json!("file:/clip.mp4"), Value::Null] {
+        let mut running = running(text);
+        let wish = json!({"camera": [{"source": "test"}], "encoder": {"bitrate_kbps": 800}});
+        change(&mut running, wish).unwrap();
+        let other = json!({"camera": [{"source": "file:/other.mp4"}]});
+        assert!(change(&mut running, other).is_err());
+        let undo = json!({"camera": [{"source": back}], "encoder": {"bitrate_kbps": null}});
+        let done = change(&mut running, undo.clone()).unwrap();
+        assert_eq!((done.restart, running.now().encoder.bitrate_kbps), (Vec::new(), 900));
+        assert_eq!(running.wanted().written.overrides, Settings::default());
+        assert!(!running.plan(undo.as_object().unwrap()).unwrap().changes);
+    }
+}
+
+#[test]
+fn cameras_in_another_order_wait_for_a_restart() {
+    let camera = |name, width| format!("[[camera]]\nname = \"{name}\"\nwidth = {width}\n");
+    let mut running = running(&(camera("a", 1280) + &camera("b", 640)));
+    let file =
+        Layer::File { name: "signpost.toml".into(), text: camera("b", 640) + &camera("a", 320) };
+    let done = running.take(super::super::read(&[file], Path::new("/state")).unwrap());
+    assert!(done.applied.is_empty(), "{done:?}");
+    assert_eq!((running.now().cameras[0].width, running.now().cameras[1].width), (1280, 640));
 }
 
 #[test]

@@ -31,6 +31,9 @@ fn candidate(file: &Path) -> Candidate {
         Ok(open) => checked(file, open).map(Some),
         // A path component that is a file cannot hold one.
         Err(error) if absent(&error) => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            Err(format!("cannot be read: {error}; only root and the service may"))
+        }
         Err(error) => Err(format!("cannot be read: {error}")),
     };
     Candidate { file: file.display().to_string(), text }

@@ -70,7 +70,7 @@ async fn config(State(app): State<App>) -> Json<EffectiveConfig> {
 /// Change the configuration and store what was changed.
 ///
 /// The body holds sections with their keys as the answer to GET shows them; a value that is
-/// configured already changes nothing, and the one that the files below give undoes a change.
+/// configured already changes nothing; null, or the value of the files below, undoes a change.
 /// Everything is changed or nothing is. What was changed is stored in overrides.toml in the
 /// state directory. Running owners follow `encoder.bitrate_kbps`, `encoder.min_bitrate_kbps`,
 /// `sessions.max_viewers`, `.keepalive_s`, `.buffer_limit_bytes`, `.offers_per_minute` and
