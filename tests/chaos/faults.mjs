@@ -5,7 +5,7 @@ import { execFileSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { built, figures, quantile, SHORT_S, sleep, within } from "./processes.mjs";
+import { built, chance, figures, quantile, SHORT_S, sleep, within } from "./processes.mjs";
 
 const FAULTS = ["error", "stall", "end", "pulled out"];
 const BACK_S = 3;
@@ -36,17 +36,6 @@ function plug(stage) {
     writeFileSync(device, "ok");
     const env = { GST_PLUGIN_PATH: own, GST_PLUGIN_SYSTEM_PATH: system, GST_REGISTRY: join(folder, "registry"), PLUGGED_CAMERA: device };
     return { device, env };
-}
-
-/** Numbers from 0 to 1 that the seed decides (mulberry32). */
-function chance(seed) {
-    let state = seed >>> 0;
-    return () => {
-        state = (state + 0x6d2b79f5) >>> 0;
-        let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-        mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-        return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-    };
 }
 
 export async function run(stage) {

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { binary, Signpost } from "../browser/signpost.mjs";
-import { SHORT_S } from "./processes.mjs";
+import { chance, SHORT_S } from "./processes.mjs";
 
 export const limit_s = ({ short }) => (short ? SHORT_S : 1200);
 
@@ -16,17 +16,6 @@ const LATEST_KILL_MS = 250;
 /** Values that all differ; the file also grows and shrinks. */
 const LEAST_KBPS = 400;
 const VALUES = 19_000;
-
-/** Chance that a run repeats with --seed (mulberry32). */
-function chance(seed) {
-    let state = seed >>> 0;
-    return () => {
-        state = (state + 0x6d2b79f5) >>> 0;
-        let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-        mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-        return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-    };
-}
 
 const kbps = (number) => LEAST_KBPS + (number % VALUES);
 /** Every third change also sets a longer value, so that the file's length differs. */

@@ -108,6 +108,17 @@ export const SHORT_S = 240;
 
 export const sleep = (seconds) => new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
 
+/** Numbers from 0 to 1 that --seed decides (mulberry32). */
+export function chance(seed) {
+    let state = seed >>> 0;
+    return () => {
+        state = (state + 0x6d2b79f5) >>> 0;
+        let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+        mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+        return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+    };
+}
+
 /** Threads, descriptors and private memory in kB. */
 export function figures(pid) {
     const status = readFileSync(`/proc/${pid}/status`, "utf8");
