@@ -31,6 +31,8 @@ pub mod recognition;
 
 pub mod sessions;
 
+pub mod device;
+
 pub mod http;
 
 pub mod cli;

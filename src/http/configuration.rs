@@ -201,7 +201,7 @@ impl App {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .set(now.sessions.offers_per_minute);
-        self.guard.send_replace(Guard::new(&now.http, &self.device_name));
+        self.guard.send_replace(Guard::new(&now.http, &self.device_name.borrow()));
     }
 }
 

@@ -7,6 +7,7 @@ pub mod access;
 mod address;
 mod api;
 mod configuration;
+mod device;
 mod guard;
 mod health;
 mod liveview;
@@ -64,7 +65,8 @@ pub struct App {
     keeper: Arc<tokio::sync::Mutex<Keeper>>,
     settled: watch::Receiver<Settled>,
     guard: Arc<watch::Sender<guard::Guard>>,
-    device_name: Arc<str>,
+    /// The host name, under which the device's own page is opened.
+    device_name: Arc<watch::Sender<String>>,
     offers: Arc<Mutex<offers::Offers>>,
     /// Places for streams of pictures.
     readers: Arc<Semaphore>,
@@ -122,7 +124,7 @@ impl App {
             keeper,
             settled,
             guard,
-            device_name: device_name.into(),
+            device_name: Arc::new(watch::Sender::new(device_name.to_owned())),
             offers,
             readers,
             recognition,
@@ -131,6 +133,13 @@ impl App {
             served,
             started,
         }
+    }
+
+    /// The device is opened under this name from now on.
+    fn rename(&self, device_name: &str) {
+        self.device_name.send_replace(device_name.to_owned());
+        let http = &self.settled.borrow().now.http;
+        self.guard.send_replace(guard::Guard::new(http, device_name));
     }
 
     /// The server says that it is well.

@@ -15,8 +15,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::unread::Unread;
 use super::{
-    App, Ends, Problem, access, api, configuration, guard, health, liveview, login, metrics, pages,
-    problem, stills, whep,
+    App, Ends, Problem, access, api, configuration, device, guard, health, liveview, login,
+    metrics, pages, problem, stills, whep,
 };
 
 /// The longest body of a route that does not say otherwise, in bytes. Offers do.
@@ -52,6 +52,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .merge(whep::routes())
         .merge(stills::routes())
         .merge(liveview::routes())
+        .merge(device::routes())
 }
 
 /// What [`super::serve`] serves.

@@ -378,6 +378,29 @@ async fn a_knock_is_opened_and_the_connection_ends() {
     assert_eq!(problem(plain, status).await["title"], "no WebSocket");
 }
 
+#[tokio::test]
+async fn what_is_asked_of_the_device_is_checked_first() {
+    let fixture = fixture(Entry::Free);
+    for wrong in ["of=door", "lines=0", "lines=1001"] {
+        problem(fixture.get(&format!("/api/v1/log?{wrong}")).await, 422).await;
+    }
+    for wrong in ["lines=x", "unit=ssh"] {
+        problem(fixture.get(&format!("/api/v1/log?{wrong}")).await, 400).await;
+    }
+    let json = [(CONTENT_TYPE, "application/json")];
+    for wrong in ["Front Door", "", "-", "a.b"] {
+        let body = json!({"name": wrong}).to_string();
+        let answer = fixture.send(Method::PUT, "/api/v1/device/name", &json, body).await;
+        problem(answer, 422).await;
+    }
+    for path in ["/api/v1/device/name", "/api/v1/device/restart", "/api/v1/log"] {
+        let method = if path.ends_with("name") { Method::PUT } else { Method::POST };
+        let method = if path.ends_with("log") { Method::GET } else { method };
+        let fixture = self::fixture(Entry::Password);
+        problem(fixture.send(method, path, &json, "{}").await, 401).await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn status_counts_results() {
     let fixture = fixture(Entry::Free);
