@@ -7,7 +7,7 @@
 # Everything that arm64 needs lies in one folder, named by a checksum of what it was asked
 # for: another list gives another folder. It is made aside and renamed when it is whole.
 
-arm64_tools=(mmdebstrap gcc-aarch64-linux-gnu libc6-dev-arm64-cross libedit2 libxml2 libz3-4)
+arm64_tools=(mmdebstrap uidmap gcc-aarch64-linux-gnu libc6-dev-arm64-cross libedit2 libxml2 libz3-4)
 arm64_packages=(
     libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libgstreamer-plugins-bad1.0-dev
     gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
@@ -78,14 +78,25 @@ WRAPPER
     rm "$folder/try.rlib"
 }
 
+# alone FOLDER: waits until no other ./dev makes something in this folder of the cache, and
+# takes away what an interrupted one has left there, and what nobody has used for a month.
+alone() {
+    local lock
+    mkdir -p "$1"
+    exec {lock}>"$1/lock"
+    flock "$lock"
+    rm -rf "$1"/part.*
+    find "$1" -mindepth 1 -maxdepth 1 ! -name lock -mtime +30 -exec rm -rf {} +
+}
+
 # Says why not and returns 1 where it cannot be had.
 need_arm64() {
     local part
     arm64_folder
+    [ ! -d "$arm64" ] || { touch "$arm64"; return 0; }
+    alone "$cache/arm64"
     [ ! -d "$arm64" ] || return 0
-    [ "$machine" = x86_64 ] || { say "compiling for arm64 is prepared on x86_64 only"; return 1; }
     say "fetching the arm64 compiler and libraries, some 3 minutes, once"
-    mkdir -p "$cache/arm64"
     part=$(mktemp -d "$cache/arm64/part.XXXXXX")
     if make_arm64_sysroot "$part/sysroot" && make_arm64_rustc "$part/rustc" "$part/sysroot"; then
         chmod 755 "$part"
