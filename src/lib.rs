@@ -10,8 +10,9 @@
 //!    [`sessions`] (offer checks, one webrtcbin a viewer) -> answer; encoded
 //!    pictures go from [`camera`] to every viewer's pipeline.
 //!
-//! C. A key becomes an effect: `signpost.toml` or environment -> [`config`]
-//!    (parsed, validated) -> the one owner that uses it.
+//! C. A key becomes an effect: `signpost.toml`, `overrides.toml` (what the API
+//!    changed) or environment -> [`config`] (parsed, validated) -> the one owner
+//!    that uses it, at once or after a restart.
 
 // In reading order, which blank lines keep from being sorted.
 pub mod clock;

@@ -70,6 +70,19 @@ fn shipped_example_is_valid_and_lists_every_key_with_its_default() {
 }
 
 #[test]
+fn readme_lists_every_key() {
+    let readme = include_str!("../../README.md");
+    let rows: Vec<&str> = readme.lines().filter(|line| line.starts_with("| ")).collect();
+    for key in KEYS {
+        let named = match key.section {
+            keys::CAMERA => format!("`{}`", key.name),
+            section => format!("`{section}.{}`", key.name),
+        };
+        assert!(rows.iter().any(|row| row.contains(&named)), "README has no row with {named}");
+    }
+}
+
+#[test]
 fn presets_are_valid_and_say_why_they_differ() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd/presets");
     let example = file(include_str!("../../systemd/signpost.toml"));
