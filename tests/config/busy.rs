@@ -11,6 +11,8 @@ use gstreamer::subclass::prelude::*;
 /// Takes the place of v4l2src in this process.
 pub fn register() {
     gst::init().unwrap();
+    // What lists devices would load the real one later, and put it back in its place.
+    let _ = gst::Plugin::load_by_name("video4linux2");
     gst::Element::register(None, "v4l2src", gst::Rank::NONE, BusySource::static_type()).unwrap();
 }
 
