@@ -4,6 +4,7 @@
 lintian_packages=(lintian)
 piuparts_packages=(piuparts mmdebstrap)
 emulator_packages=(qemu-user-static)
+container_packages=(systemd-container mmdebstrap)
 
 # A system to install the package in: for piuparts, and for a container with systemd.
 # What the package depends on is in it, so that it is fetched once.
@@ -19,7 +20,7 @@ left_out() {
     [ -z "${CI:-}" ]
 }
 
-slow_stages=(package piuparts arm64)
+slow_stages=(package piuparts systemd arm64)
 
 # Each in a process of its own: "set -e" does not hold within a function whose status is asked for.
 slow_steps() {
@@ -119,6 +120,45 @@ piuparts_stage() {
         die "piuparts found something (all of it in $log)"
     fi
     tail -n1 "$log"
+}
+
+# The package under a systemd of its own, as PID 1 of a container without a network.
+systemd_stage() {
+    local package folder system log
+    package=$(package_of "$machine_arch") || { left_out "there is no package"; return; }
+    [ "$(id -u)" = 0 ] || { left_out "systemd-nspawn needs root"; return; }
+    if ! can_have install_packages "${container_packages[@]}" || ! can_have timed "a Debian 12" need_base; then
+        left_out "systemd cannot run here: see the line above"
+        return
+    fi
+    need_base
+    build --quiet --package signpost-visitor
+    folder=$(mktemp -d "$cache/base/systemd.XXXXXX")
+    # shellcheck disable=SC2064 # of this folder
+    trap "rm -rf '$folder'" EXIT
+    system=$folder/system
+    log=$folder/console
+    mkdir "$system"
+    tar -C "$system" -xzf "$base"
+    cp "$package" "$system/root/signpost.deb"
+    cp "$target/release/signpost-visitor" "$system/usr/local/bin/"
+    cp "$root/tests/package/inside.sh" "$system/root/"
+    mkdir -p "$system/var/log/journal" "$system/etc/systemd/system/multi-user.target.wants"
+    cat >"$system/etc/systemd/system/inside.service" <<'UNIT'
+[Service]
+Type=oneshot
+TimeoutStartSec=infinity
+ExecStart=/root/inside.sh
+UNIT
+    ln -s /etc/systemd/system/inside.service "$system/etc/systemd/system/multi-user.target.wants/"
+    within 900 systemd-nspawn --quiet --directory="$system" --boot --private-network --register=no --keep-unit \
+        </dev/null >"$log" 2>&1 || true
+    cat "$system/root/findings" || tail -n 20 "$log"
+    if ! grep -qx "all passed" "$system/root/findings"; then
+        say "the service's journal:"
+        tail -n 60 "$system/root/journal" 2>/dev/null || tail -n 20 "$system/root/trace"
+        return 1
+    fi
 }
 
 # Leaves in "emulated" the command that runs the program of the package for arm64, with

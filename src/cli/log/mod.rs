@@ -113,7 +113,7 @@ impl log::Log for Journal {
             return;
         }
         // Who asks for more than usual wants all of it.
-        if record.level() > Level::Info {
+        if record.level() > Level::Info || !is_limited(record.target()) {
             return self.write(record);
         }
         let verdict = {
@@ -140,6 +140,14 @@ impl log::Log for Journal {
     }
 }
 
+/// Whether viewers, or whoever else is in the network, can bring this line about. The
+/// device's own lines are few, and each is worth more than these.
+fn is_limited(target: &str) -> bool {
+    let own =
+        |module: &str| target.strip_prefix("signpost::").is_some_and(|at| at.starts_with(module));
+    !target.starts_with("signpost::") || own("http") || own("sessions")
+}
+
 /// Says from time to time how many lines were left out.
 pub async fn tell() -> std::convert::Infallible {
     let mut looks = tokio::time::interval(TELL_EVERY);
@@ -158,6 +166,16 @@ mod tests {
 
     fn says(journal: &Journal, target: &str, level: Level) -> bool {
         journal.enabled(&Metadata::builder().target(target).level(level).build())
+    }
+
+    #[test]
+    fn lines_of_the_device_itself_are_never_left_out() {
+        for limited in ["signpost::http::access", "signpost::sessions::owner", "zbus::connection"] {
+            assert!(is_limited(limited), "{limited}");
+        }
+        for own in ["signpost::cli::reload", "signpost::camera::owner", "signpost::config"] {
+            assert!(!is_limited(own), "{own}");
+        }
     }
 
     #[test]

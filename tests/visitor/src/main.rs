@@ -13,6 +13,7 @@ mod receiver;
 mod bare;
 mod cycles;
 mod messages;
+mod reads;
 mod rude;
 mod watch;
 mod whep;
@@ -58,6 +59,14 @@ enum What {
         /// Sends no transport-wide feedback.
         #[arg(long)]
         reports_alone: bool,
+    },
+    /// A viewer who decodes the picture and waits until a text is read.
+    Read {
+        /// As the device prints it.
+        url: String,
+        text: String,
+        #[arg(long, default_value_t = 120.0)]
+        seconds: f64,
     },
     /// Visitors who come and go.
     Cycles {
@@ -125,6 +134,9 @@ fn main() -> Result<()> {
             let duration = Duration::from_secs_f64(seconds);
             let visit = watch::Visit { duration, pictures, silent, reports_alone };
             watch::watch(&at(&url), viewers, visit)
+        }
+        What::Read { url, text, seconds } => {
+            reads::read(&at(&url), &text, Duration::from_secs_f64(seconds))
         }
         What::Cycles { url, count, seed } => cycles::cycles(&url, &at(&url), count, seed),
         What::Bare { count } => bare::cycles(count),

@@ -1,0 +1,146 @@
+#!/bin/bash
+# Runs as root in a container with systemd: installs the package and tries the service as
+# an operator would, and as a bad day would. A line for each finding; the last says whether
+# all passed. The container is restarted once in the middle, by the product.
+set -u
+exec >>/root/findings 2>/root/trace
+set -x
+
+password="quiet-river-7431"
+failed=/root/failed
+token=/root/token
+
+fine() { printf 'ok    %s\n' "$*"; }
+wrong() {
+    printf 'WRONG %s\n' "$*"
+    touch "$failed"
+}
+# check WORDS COMMAND..: whether the command succeeds.
+check() {
+    local words=$1
+    shift
+    if "$@" >/root/said; then fine "$words"; else wrong "$words: $(head -c 600 /root/said)"; fi
+}
+# soon SECONDS COMMAND..: as check's command; succeeds as soon as the command does.
+soon() {
+    local until=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        [ $SECONDS -lt $until ] || return 1
+        sleep 0.2
+    done
+}
+property() { systemctl show signpost.service --value --property="$1"; }
+is() { [ "$(property "$1")" = "$2" ]; }
+journal() { journalctl --unit=signpost.service --no-pager "$@"; }
+says() { journal --boot --output=cat | grep -F -- "$1"; }
+field() { journal --boot --output=verbose | grep -E "^ +$1=."; }
+get() { curl --silent --max-time 15 "$@"; }
+api() { get --fail --header "Authorization: Bearer $(cat $token)" "$@"; }
+log_in() { signpost-visitor login http://127.0.0.1/ "$password" | sed 's/.*"token":"\([^"]*\)".*/\1/' >$token; }
+
+# A network with an address, which ICE needs; there is no way out of the container.
+ip link set lo up
+ip link add seen type veth peer name unseen
+ip address add 192.0.2.1/24 dev seen
+ip link set seen up
+ip link set unseen up
+
+first_boot() {
+    check "the package is installed" dpkg --install /root/signpost.deb
+    check "the service is active at once" soon 30 is ActiveState active
+    check "it starts at boot" systemctl is-enabled signpost.service signpost.socket
+    # Without a password.
+    check "it says how to set a password" grep -q "sudo signpost password" <(get http://127.0.0.1/login)
+    local path
+    for path in snapshot.jpg stream.mjpeg status config log; do
+        check "and shows nothing else: $path" grep -q "no password is set" <(get "http://127.0.0.1/api/v1/$path")
+    done
+    check "nobody is kept waiting on port 443" test "$(get --max-time 5 https://127.0.0.1/; echo $?)" != 28
+
+    check "a password is set" signpost password <<<"$password"
+    printf '[[camera]]\nsource = "demo"\n' >/etc/signpost/signpost.toml.d/demo.toml
+    systemctl restart signpost.service
+    check "the service is active" is ActiveState active
+    check "its status names the source" grep -q "demo clip" <(property StatusText)
+    local started ready
+    started=$(property ExecMainStartTimestampMonotonic)
+    ready=$(property ActiveEnterTimestampMonotonic)
+    fine "READY after $(((ready - started) / 1000)) ms"
+
+    check "memory is never writable and executable" is MemoryDenyWriteExecute yes
+    check "its exposure is at most 1.5" systemd-analyze security --threshold=15 --no-pager signpost.service
+    log_in
+    (SIGNPOST_TOKEN=$(cat $token) signpost-visitor read http://192.0.2.1/ "HELLO WORLD" --seconds 240 >/root/read 2>&1; echo $? >/root/read.code) &
+    local most=0 now
+    while [ ! -f /root/read.code ]; do
+        now=$(sed -n 's/^VmRSS: *\([0-9]*\) kB/\1/p' "/proc/$(property MainPID)/status")
+        [ "${now:-0}" -le $most ] || most=$now
+        sleep 1
+    done
+    check "a peer decodes pictures and reads: $(tail -n1 /root/read)" test "$(cat /root/read.code)" = 0
+    check "resident memory is at most 200 MB: $((most / 1024)) MB" test "$most" -le 204800
+
+    check "the journal has SESSION" field SESSION
+    check "the journal has REMOTE" field REMOTE
+    check "the journal has CAMERA" field CAMERA
+    check "the journal has MODEL" field MODEL
+    check "what is signed is in no journal" test -z "$(journal --output=cat | grep -E 'signed|HELLO')"
+
+    # What the service may ask of systemd.
+    check "it reads its own journal" grep -q '"camera":"camera"' <(api "http://127.0.0.1/api/v1/log")
+    check "it reads the kernel's lines" grep -q '"lines":' <(api "http://127.0.0.1/api/v1/log?of=kernel")
+    check "it names the device" api --request PUT --json '{"name":"hall-door"}' http://127.0.0.1/api/v1/device/name
+    check "the name is the device's" grep -qx hall-door /etc/hostname
+    check "the page is opened under it" grep -q '"status"' <(get --header "Host: hall-door.local" http://127.0.0.1/healthz)
+    check "a setting is stored" api --request PATCH --json '{"encoder":{"bitrate_kbps":1234}}' http://127.0.0.1/api/v1/config
+
+    local restarts
+    restarts=$(property NRestarts)
+    kill -STOP "$(property MainPID)"
+    check "a program that stands still is restarted by the watchdog" soon 60 is NRestarts $((restarts + 1))
+    check "and the journal says so" grep -q "Watchdog timeout" <(journal)
+    check "and it is active again" soon 30 is ActiveState active
+    kill -KILL "$(property MainPID)"
+    check "a program that is killed is restarted" soon 30 is NRestarts $((restarts + 2))
+    check "and is active again" soon 30 is ActiveState active
+
+    printf '[sessions]\nmax_viewerz = 99\n' >/etc/signpost/signpost.toml.d/wrong.toml
+    if systemctl restart signpost.service; then wrong "a wrong configuration does not start"; fi
+    check "a wrong configuration is a failed start" is ActiveState failed
+    check "with its exit code" is ExecMainStatus 3
+    check "with the reason in the journal" says "/etc/signpost/signpost.toml.d/wrong.toml:2: sessions.max_viewerz = 99: there is no such key; the nearest is sessions.max_viewers"
+    get --max-time 3 http://127.0.0.1/ >/dev/null
+    rm /etc/signpost/signpost.toml.d/wrong.toml
+    check "put right, it starts" systemctl restart signpost.service
+
+    check "an upgrade succeeds" dpkg --install /root/signpost.deb
+    check "and restarts the service" soon 30 is ActiveState active
+    log_in
+    touch /root/restarted
+    check "it restarts the device" api --request POST http://127.0.0.1/api/v1/device/restart
+    sleep 60
+    wrong "the device did not restart"
+}
+
+second_boot() {
+    check "after a restart the service is active" soon 60 is ActiveState active
+    check "with the configuration that it had" grep -q "demo clip" <(property StatusText)
+    check "with the password that it had" log_in
+    check "with the setting that was stored" grep -q '"bitrate_kbps":1234' <(api http://127.0.0.1/api/v1/config)
+    check "under the name that it was given" grep -qx hall-door /proc/sys/kernel/hostname
+    local warnings
+    warnings=$(journal --priority=warning --boot --output=cat)
+    check "nothing is to be warned of: $warnings" test -z "$warnings"
+}
+
+if [ -e /root/restarted ]; then
+    second_boot
+    journal --output=short-monotonic >/root/journal
+    [ -e $failed ] || echo "all passed"
+    systemctl --no-block poweroff
+else
+    first_boot
+    journal --output=short-monotonic >/root/journal
+    systemctl --no-block poweroff
+fi
