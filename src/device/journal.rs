@@ -39,18 +39,19 @@ pub struct Line {
 /// Fields of the journal that are told.
 const FIELDS: [&str; 4] = ["CAMERA", "MODEL", "SESSION", "REMOTE"];
 
-/// The newest `most` lines since the device was started, the oldest first.
+/// The newest `most` lines, the oldest first; those from before a restart of the device
+/// too, which is when somebody asks.
 ///
 /// # Errors
 /// [`DeviceError::Journal`].
 pub async fn lines(of: Of, most: u32) -> Result<Vec<Line>, DeviceError> {
     let fields = format!("MESSAGE,PRIORITY,{}", FIELDS.join(","));
     let mut command = Command::new("journalctl");
-    command.args(["--quiet", "--no-pager", "--output=json", "--boot"]);
+    command.args(["--quiet", "--no-pager", "--output=json"]);
     command.arg(format!("--lines={most}")).arg(format!("--output-fields={fields}"));
     command.arg(match of {
         Of::Service => "--unit=signpost.service",
-        Of::Kernel => "--dmesg",
+        Of::Kernel => "_TRANSPORT=kernel",
     });
     command.stdin(Stdio::null()).kill_on_drop(true);
     let failed = |reason: String| DeviceError::Journal(reason);

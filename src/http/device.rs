@@ -37,7 +37,7 @@ struct Log {
     lines: Vec<Line>,
 }
 
-/// The newest lines of the journal since the device was started.
+/// The newest lines of the journal, those from before a restart of the device too.
 #[utoipa::path(get, path = "/api/v1/log", tag = "device", params(LogQuery), responses(
     (status = 200, description = "lines, the oldest first", body = Log),
     (status = 400, description = "a parameter that there is not", body = Problem,

@@ -122,6 +122,12 @@ piuparts_stage() {
     tail -n1 "$log"
 }
 
+# Reads "system" and "log" of its caller.
+container() {
+    within 600 systemd-nspawn --quiet --directory="$system" --boot --private-network --register=no --keep-unit \
+        </dev/null >>"$log" 2>&1
+}
+
 # The package under a systemd of its own, as PID 1 of a container without a network.
 systemd_stage() {
     local package folder system log
@@ -151,8 +157,7 @@ TimeoutStartSec=infinity
 ExecStart=/root/inside.sh
 UNIT
     ln -s /etc/systemd/system/inside.service "$system/etc/systemd/system/multi-user.target.wants/"
-    within 900 systemd-nspawn --quiet --directory="$system" --boot --private-network --register=no --keep-unit \
-        </dev/null >"$log" 2>&1 || true
+    container || { [ $? = 133 ] && container; } || true # 133: it is to be started again
     cat "$system/root/findings" || tail -n 20 "$log"
     if ! grep -qx "all passed" "$system/root/findings"; then
         say "the service's journal:"
