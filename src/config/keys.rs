@@ -175,8 +175,18 @@ pub const KEYS: &[Key] = &[
 pub const WITHOUT_EFFECT: &[&str] = &[];
 
 /// The folders of `src/`, each of which logs at a level of its own if that is wanted.
-pub const MODULES: &[&str] =
-    &["camera", "cascade", "config", "http", "model", "recognition", "runtime", "sessions", "cli"];
+pub const MODULES: &[&str] = &[
+    "camera",
+    "cascade",
+    "config",
+    "device",
+    "http",
+    "model",
+    "recognition",
+    "runtime",
+    "sessions",
+    "cli",
+];
 
 /// How much is logged.
 pub const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
@@ -195,8 +205,8 @@ const FILES: &str = "it names files of this device";
 const CODE: &str = "it names code that this device runs";
 const PRIVATE: &str = "what people sign is their own";
 const LOOP: &str = "too short a time restarts the device again and again";
-const MODULE_LEVEL: &str = "MODULE=LEVEL, each MODULE once, of camera, cascade, config, http, \
-    model, recognition, runtime, sessions, cli; LEVEL as log.level";
+const MODULE_LEVEL: &str = "MODULE=LEVEL, each MODULE once, of camera, cascade, config, \
+    device, http, model, recognition, runtime, sessions, cli; LEVEL as log.level";
 const PATH: Kind = Kind::Text("a path");
 const RECONNECT_WAITS: Kind = Kind::Numbers("1 to 10 numbers from 0.5 to 60");
 const ICE_SERVER: &str =
