@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, chown};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
 use super::load::read_text;
@@ -74,7 +74,8 @@ fn replace(folder: &Path, file: &Path, text: &str) -> io::Result<()> {
         open.write_all(text.as_bytes())?;
         let owner = fs::metadata(folder)?;
         if owner.uid() != open.metadata()?.uid() {
-            chown(&part, Some(owner.uid()), Some(owner.gid()))?;
+            // Of the file itself: who owns the folder could put a link into its place.
+            fchown(&open, Some(owner.uid()), Some(owner.gid()))?;
         }
         open.sync_all()?;
         fs::rename(&part, file)?;

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use argon2::password_hash::{Ident, PasswordHashString, SaltString};
@@ -115,7 +115,8 @@ pub fn write(file: &Path, hash: &PasswordHashString) -> Result<(), PasswordError
         writeln!(open, "{}", hash.as_str())?;
         let owner = fs::metadata(folder)?;
         if owner.uid() != open.metadata()?.uid() {
-            chown(&part, Some(owner.uid()), Some(owner.gid()))?;
+            // Of the file itself: who owns the folder could put a link into its place.
+            fchown(&open, Some(owner.uid()), Some(owner.gid()))?;
         }
         open.sync_all()?;
         fs::rename(&part, file)
