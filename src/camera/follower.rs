@@ -24,6 +24,7 @@ pub(super) struct Follower {
     encodings: watch::Sender<PerForm<Option<Encoding>>>,
     wishes: Wishes,
     video: Option<VideoInfo>,
+    left_out: PerForm<bool>,
 }
 
 impl Follower {
@@ -36,12 +37,18 @@ impl Follower {
         let mut demand = demand.clone();
         let wishes = Wishes::new(*demand.key_units.borrow_and_update());
         let (requests, renditions) = (requests.clone(), renditions.clone());
-        Self { demand, requests, renditions, encodings: encodings.clone(), wishes, video: None }
+        let (encodings, left_out) = (encodings.clone(), PerForm::default());
+        Self { demand, requests, renditions, encodings, wishes, video: None, left_out }
     }
 
     /// What the pipeline shows from now on.
     pub(super) fn picture(&mut self, video: VideoInfo) {
         self.video = Some(video);
+    }
+
+    /// Goes on without `form`.
+    pub(super) fn leave_out(&mut self, form: Form) {
+        self.left_out[form] = true;
     }
 
     /// Whether there has been a picture.
@@ -84,15 +91,19 @@ impl Follower {
             let limit = if form == Form::Low { LOW.and(requests.most) } else { requests.most };
             let picture = Picture::within(limit, video);
             let bitrate_kbps = requests.bitrate_kbps(form);
-            let encoded = viewers[form] > 0 && self.renditions.has(form).is_ok();
+            let has = self.renditions.has(form).is_ok() && !self.left_out[form];
+            let encoded = viewers[form] > 0 && has;
             encoded.then_some(Spec { picture, bitrate_kbps })
         })
     }
 }
 
 impl Drop for Follower {
-    /// The pipeline encodes nothing any more.
+    /// The pipeline encodes nothing any more. One that never began leaves alone what
+    /// another encodes.
     fn drop(&mut self) {
-        self.encodings.send_replace(PerForm::default());
+        if self.has_begun() {
+            self.encodings.send_replace(PerForm::default());
+        }
     }
 }

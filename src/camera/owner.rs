@@ -34,6 +34,10 @@ use crate::config;
 /// How long a pipeline may take to stop before its device is called stuck.
 pub(super) const TEARDOWN: Duration = Duration::from_secs(3);
 
+/// Listing the connected cameras takes 0.1 s; one that hangs must not keep the others, nor
+/// the end of the program.
+const LISTING: Duration = Duration::from_secs(5);
+
 /// A camera that has no picture by then is shown to be starting.
 const SLOW_START: Duration = Duration::from_millis(700);
 
@@ -141,13 +145,13 @@ impl Owner {
             return true;
         }
         log::info!(camera = self.name(); "stopped on request");
-        let title = notice::since("Camera stopped", Duration::ZERO);
-        placeholder.show(Notice { title, text: "Somebody has switched it off.".to_owned() });
+        show_stop(placeholder);
         self.status.send_replace(Status::Stopped);
         tokio::select! {
             Ok(_) = self.requests.wait_for(|asked| asked.capture == Capture::On) => {}
             _ = self.stop.changed() => return false,
         }
+        show_start(placeholder);
         self.status.send_replace(Status::Starting);
         true
     }
@@ -170,38 +174,44 @@ impl Owner {
         let mut show = Show { chosen: &chosen, placeholder, outage, slow };
         let ended = self.drive(&pipeline, events, &mut show).await;
         let down = pipeline.stop();
+        // At once: to stop may take long, and for ever.
         if let Err(error) = &ended {
-            // At once: to stop may take long.
             let (reason, since) = (error.to_string(), outage.since(Instant::now()));
             placeholder.show(self.absent(&reason, since));
             self.status.send_replace(Status::Failed(Away { reason, since }));
+        } else if self.requests.borrow().capture == Capture::Off {
+            show_stop(placeholder);
         }
         self.let_go(down, &chosen).await;
         ended
     }
 
-    /// Decides what to show.
+    /// Decides what to show. Where any camera will do, the list of cameras is waited for, and
+    /// not for ever: a device that hangs is listed late.
     async fn choose(&mut self, placeholder: &Placeholder, slow: Instant) -> Result<Chosen, Error> {
-        let present = async {
-            let devices = self.settings.devices.as_mut()?;
+        let any = self.settings.camera.source == config::Source::Auto;
+        let listed = async {
+            let devices = self.settings.devices.as_mut().filter(|_| any)?;
             // An error: nobody lists devices any more, and there are none.
             devices.wait_for(Option::is_some).await.ok().and_then(|list| list.clone())
         };
-        tokio::pin!(present);
-        let devices = tokio::select! {
-            present = &mut present => present,
+        let listed = tokio::time::timeout(LISTING, listed);
+        tokio::pin!(listed);
+        let listed = tokio::select! {
+            listed = &mut listed => listed,
             () = sleep_until(slow.into()) => {
                 show_start(placeholder);
-                present.await
+                listed.await
             }
         };
+        let devices = listed.ok().flatten().unwrap_or_default();
         let demo = match &self.settings.demo_clip {
             // Who has once had a camera is not shown a clip in its place.
             _ if self.had_camera => source::Demo::Unwanted,
             Some(clip) => source::Demo::Clip(clip),
             None => source::Demo::Absent,
         };
-        let chosen = source::choose(&self.settings.camera, demo, &devices.unwrap_or_default())?;
+        let chosen = source::choose(&self.settings.camera, demo, &devices)?;
         self.had_camera |= chosen.pace == Pace::Device;
         Ok(chosen)
     }
@@ -379,6 +389,11 @@ async fn switched_off(requests: &mut watch::Receiver<Requests>) {
         // Nobody asks for anything any more.
         std::future::pending().await
     }
+}
+
+fn show_stop(placeholder: &Placeholder) {
+    let title = notice::since("Camera stopped", Duration::ZERO);
+    placeholder.show(Notice { title, text: "Somebody has switched it off.".to_owned() });
 }
 
 fn show_start(placeholder: &Placeholder) {

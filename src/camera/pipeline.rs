@@ -368,6 +368,9 @@ fn hand_over_frames(
             video = Some((caps.to_owned(), info));
         }
         let (Some((_, info)), Some(buffer)) = (&video, sample.buffer_owned()) else { return };
+        if stopped.load(Ordering::Relaxed) {
+            return;
+        }
         let index = outlets.pictures.fetch_add(1, Ordering::Relaxed) + 1;
         let info = info.clone();
         let frame = RawFrame { index, captured_at: time, info, buffer, detached: false };

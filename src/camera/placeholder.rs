@@ -1,6 +1,7 @@
 //! The picture that viewers see while the camera shows none: the owner of its pipeline.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
@@ -19,9 +20,12 @@ use super::requests::Requests;
 use super::source::{Chosen, Pace};
 use super::stills::Shutter;
 use super::template::fill;
-use super::{Encoding, PerForm};
+use super::{Encoding, Form, PerForm};
 use crate::clock::{Clock, Mark};
 use crate::config;
+
+/// After a failure of its own it is tried again; it has nobody else to take its place.
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// Says what is to be shown; whoever drops it hides it for good.
 #[derive(Debug)]
@@ -83,17 +87,17 @@ struct Owner {
 impl Owner {
     /// Runs until the [`Placeholder`] is dropped.
     async fn run(mut self) {
+        let mut said = None;
         while self.wanted.wait_for(Option::is_some).await.is_ok() {
             self.told.send_replace(true);
             let shown = self.show().await;
             self.told.send_replace(false);
-            if let Err(error) = shown {
+            let Err(error) = shown else { continue };
+            if said.as_ref() != Some(&error) {
                 log::error!(camera = self.name.as_str(); "{error}");
-                // Again when there is something else to say.
-                if self.wanted.changed().await.is_err() {
-                    return;
-                }
+                said = Some(error);
             }
+            tokio::time::sleep(PAUSE).await;
         }
     }
 
@@ -138,10 +142,13 @@ impl Owner {
                 Some(event) = events.recv() => match event {
                     Event::Picture(video) => follower.picture(*video),
                     Event::Failed(error) => return Err(Error::stopped(chosen, &error)),
-                    Event::BranchFailed(form, error) => {
-                        let element = self.parts.encoder.element(form);
+                    // Of a branch that was shut meanwhile.
+                    Event::BranchFailed(form, _) if encodings.borrow()[form].is_none() => {}
+                    Event::BranchFailed(Form::Full, error) => {
+                        let element = self.parts.encoder.element(Form::Full);
                         return Err(Error::encoder(chosen, element, &error));
                     }
+                    Event::BranchFailed(form, _) => follower.leave_out(form),
                     Event::Ended | Event::NotRewound(_) => return Err(Error::ended(chosen)),
                 },
                 () = follower.changed() => {}
