@@ -47,8 +47,8 @@ pub fn run(args: &RunArgs, config: Config, journal: Journal) -> Result<(), Failu
 }
 
 async fn serve(args: &RunArgs, config: Config, journal: Journal) -> Result<(), Failure> {
-    let mut signals = Signals::new().or_exit(Exit::Configuration)?;
-    let hangup = signal(SignalKind::hangup()).or_exit(Exit::Configuration)?;
+    let mut signals = Signals::new().or_exit(Exit::Camera)?;
+    let hangup = signal(SignalKind::hangup()).or_exit(Exit::Camera)?;
     let entry = if args.open { Entry::Free } else { Entry::Password };
     let (listeners, access) = open(&config, entry).await?;
     gstreamer::init().or_exit(Exit::Camera)?;
@@ -100,10 +100,10 @@ async fn serve(args: &RunArgs, config: Config, journal: Journal) -> Result<(), F
         keeper,
     };
     let app = App::new(config.clone(), access, handles, &device_name());
-    announce(&listeners.announcement()).or_exit(Exit::Configuration)?;
+    announce(&listeners.announcement()).or_exit(Exit::Camera)?;
     let refusals = app.refusals.clone();
     let following = tokio::spawn(reload::follow(app.clone(), hangup, journal, stopped.clone()));
-    owners.watch("who reads the configuration again", Exit::Configuration, following);
+    owners.watch("who reads the configuration again", Exit::Camera, following);
     let (router, server) = (http::router(app.clone()), app.clone());
     let server = http::serve(listeners, router, refusals, move || server.tick(), stopped);
     owners.watch("the HTTP server", Exit::Camera, flat(tokio::spawn(server)));

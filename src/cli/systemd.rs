@@ -44,8 +44,9 @@ pub async fn tell(app: App) -> Infallible {
             told.ready = true;
             looks = tokio::time::interval(LATER_LOOK);
             looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            log::info!("ready: {}", app.in_words());
-            notify(NotifyState::Ready);
+            let words = in_a_line(&app);
+            log::info!("ready: {words}");
+            notify(&[NotifyState::Ready, NotifyState::Status(&words)]);
         }
         told.status(&app);
         if let Some(alive) = alive
@@ -59,8 +60,7 @@ pub async fn tell(app: App) -> Infallible {
 
 /// Tells that the program ends.
 pub fn stopping() {
-    notify(NotifyState::Status("stopping"));
-    notify(NotifyState::Stopping);
+    notify(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
 }
 
 /// What was told last.
@@ -72,9 +72,9 @@ struct Told {
 
 impl Told {
     fn status(&mut self, app: &App) {
-        let status = if self.ready { app.in_words() } else { "waiting for a picture".to_owned() };
+        let status = if self.ready { in_a_line(app) } else { "waiting for a picture".to_owned() };
         if status != self.status {
-            notify(NotifyState::Status(&status));
+            notify(&[NotifyState::Status(&status)]);
             self.status = status;
         }
     }
@@ -84,7 +84,7 @@ impl Told {
             if !self.silent.is_empty() {
                 log::info!("everything answers again");
             }
-            notify(NotifyState::Watchdog);
+            notify(&[NotifyState::Watchdog]);
         } else if silent != self.silent {
             let names: Vec<String> = silent.iter().map(|silent| silent.to_string()).collect();
             log::error!(
@@ -97,9 +97,14 @@ impl Told {
     }
 }
 
+/// A line of sd_notify(3) is an assignment: what an element or a server says may hold more.
+fn in_a_line(app: &App) -> String {
+    app.in_words().replace(['\n', '\r'], " ")
+}
+
 /// Who does not listen is not told: no systemd, or one that has gone.
-fn notify(state: NotifyState<'_>) {
-    if let Err(error) = sd_notify::notify(&[state]) {
+fn notify(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
         log::debug!("systemd cannot be told of the program: {error}");
     }
 }
