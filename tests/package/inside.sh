@@ -47,6 +47,32 @@ ip address add 192.0.2.1/24 dev seen
 ip link set seen up
 ip link set unseen up
 
+# Viewers' pipelines that hang: the plugin of tests/stuck takes the place of an element of
+# theirs. Four of them are more than one place may have.
+hang() {
+    local folder=/usr/local/lib/stuck own=/etc/systemd/system/signpost.service.d restarts _
+    mkdir -p $folder $own
+    cp /root/libgststuck.so $folder/
+    touch $folder/now
+    cat >$own/stuck.conf <<UNIT
+[Service]
+Environment=GST_PLUGIN_PATH=$folder GST_REGISTRY=/var/cache/signpost/stuck.bin
+Environment=STUCK_WHILE=$folder/now SIGNPOST_SESSIONS__MAX_VIEWERS=1
+UNIT
+    systemctl daemon-reload
+    systemctl restart signpost.service
+    log_in
+    restarts=$(property NRestarts)
+    for _ in 1 2 3 4; do
+        SIGNPOST_TOKEN=$(cat $token) signpost-visitor watch http://192.0.2.1/ --pictures 1 --seconds 20 >/root/seen 2>&1
+    done
+    check "parts that hang are restarted by the watchdog" soon 90 is NRestarts $((restarts + 1))
+    check "and the journal names them" says "sessions answers no more or shows nothing"
+    rm -r $own $folder/now
+    systemctl daemon-reload
+    check "without them it starts" systemctl restart signpost.service
+}
+
 first_boot() {
     check "the package is installed" dpkg --install /root/signpost.deb
     check "the service is active at once" soon 30 is ActiveState active
@@ -105,6 +131,8 @@ first_boot() {
     kill -KILL "$(property MainPID)"
     check "a program that is killed is restarted" soon 30 is NRestarts $((restarts + 2))
     check "and is active again" soon 30 is ActiveState active
+
+    hang
 
     printf '[sessions]\nmax_viewerz = 99\n' >/etc/signpost/signpost.toml.d/wrong.toml
     if systemctl restart signpost.service; then wrong "a wrong configuration does not start"; fi

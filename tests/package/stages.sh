@@ -138,7 +138,7 @@ systemd_stage() {
         return
     fi
     need_base
-    build --quiet --package signpost-visitor
+    build --quiet --package signpost-visitor --package signpost-stuck
     folder=$(mktemp -d "$cache/base/systemd.XXXXXX")
     # shellcheck disable=SC2064 # of this folder
     trap "rm -rf '$folder'" EXIT
@@ -148,6 +148,7 @@ systemd_stage() {
     tar -C "$system" -xzf "$base"
     cp "$package" "$system/root/signpost.deb"
     cp "$target/release/signpost-visitor" "$system/usr/local/bin/"
+    cp "$target/release/libgststuck.so" "$system/root/"
     cp "$root/tests/package/inside.sh" "$system/root/"
     mkdir -p "$system/var/log/journal" "$system/etc/systemd/system/multi-user.target.wants"
     cat >"$system/etc/systemd/system/inside.service" <<'UNIT'
