@@ -70,7 +70,8 @@ impl Device {
         let (predictions, _) = broadcast::channel(32);
         let file = Layer::File { name: "signpost.toml".into(), text: CONFIG.into() };
         // The state directory does not exist: nothing is read or written.
-        let config = config::read(&[file], Path::new("/dev/null/absent")).expect("it is a configuration");
+        let config =
+            config::read(&[file], Path::new("/dev/null/absent")).expect("it is a configuration");
         let config = Arc::new(config);
         let entered = runtime.enter();
         let serve = |entry| served(&config, entry, &status, &predictions);
