@@ -9,7 +9,6 @@ use super::exit::{Exit, Failure, OrExit as _};
 use super::run;
 use crate::camera::{self, Camera};
 use crate::clock::Clock;
-use crate::config::keys::WITHOUT_EFFECT;
 use crate::config::{Config, ConfigError, Effective, TransportPolicy, complaints};
 use crate::errors;
 use crate::http::access::password::{self, PasswordError};
@@ -91,9 +90,7 @@ fn failed(wrong: usize) -> Result<(), Failure> {
 }
 
 fn line(value: &Effective) -> String {
-    let key = value.key();
-    let effect = if WITHOUT_EFFECT.contains(&key.as_str()) { "; no effect yet" } else { "" };
-    format!("{key} = {}  ({}{effect})", value.value, value.origin)
+    format!("{} = {}  ({})", value.key(), value.value, value.origin)
 }
 
 async fn look(config: &Config) -> Vec<Finding> {
@@ -243,22 +240,5 @@ fn shown(status: &camera::Status, why: &str) -> Outcome {
         }
         camera::Status::Failed(away) => Wrong(away.reason.clone()),
         camera::Status::Starting | camera::Status::Stopped => Wrong("it does not start".to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-    use std::path::Path;
-
-    use super::*;
-
-    #[test]
-    fn keys_that_nothing_reads_are_said_to_have_no_effect() {
-        let effective = crate::config::read(&[], Path::new("/state")).unwrap().effective;
-        let lines: Vec<String> = effective.iter().map(line).collect();
-        let idle = lines.iter().filter(|line| line.ends_with("(default; no effect yet)"));
-        assert_eq!(idle.count(), WITHOUT_EFFECT.len(), "{lines:#?}");
     }
 }

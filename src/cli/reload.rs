@@ -33,9 +33,8 @@ async fn go_on(app: &App, mut hangup: Signal, journal: &Journal) {
     loop {
         tokio::select! {
             _ = hangup.recv() => {
-                begins();
+                log::info!("reading the configuration again");
                 reload(app).await;
-                ended();
             }
             changed = settled.changed() => {
                 if changed.is_err() {
@@ -48,15 +47,6 @@ async fn go_on(app: &App, mut hangup: Signal, journal: &Journal) {
         }
     }
 }
-
-/// Called before the files are read again. A service of type notify-reload says so here.
-fn begins() {
-    log::info!("reading the configuration again");
-}
-
-/// Called when what was read is in force, or refused. A service of type notify-reload is
-/// ready again here.
-fn ended() {}
 
 async fn reload(app: &App) {
     match app.reload().await {

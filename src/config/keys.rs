@@ -171,9 +171,6 @@ pub const KEYS: &[Key] = &[
         .api(Api::Shut(LOOP)),
 ];
 
-/// Keys that are accepted and checked, and that nothing reads yet.
-pub const WITHOUT_EFFECT: &[&str] = &[];
-
 /// The folders of `src/`, each of which logs at a level of its own if that is wanted.
 pub const MODULES: &[&str] = &[
     "camera",

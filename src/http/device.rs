@@ -1,5 +1,7 @@
 //! The device itself: its name, its restart, its log.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Query, State};
@@ -14,6 +16,9 @@ use crate::device::{self, DeviceError, Name};
 
 /// The most lines of the log in one answer: some 200 kB.
 const MOST_LINES: u32 = 1000;
+
+/// Who reads the journal at the same time; each has a process of its own look through it.
+pub const JOURNALS: usize = 2;
 
 /// The three routes.
 pub fn routes() -> OpenApiRouter<App> {
@@ -44,10 +49,13 @@ struct Log {
         content_type = "application/problem+json"),
     (status = 422, description = "a parameter out of range", body = Problem,
         content_type = "application/problem+json"),
-    (status = 503, description = "no journal can be read", body = Problem,
+    (status = 503, description = "no journal can be read, or too many read it", body = Problem,
         content_type = "application/problem+json"),
 ))]
-async fn log(query: Result<Query<LogQuery>, QueryRejection>) -> Result<Json<Log>, Problem> {
+async fn log(
+    State(app): State<App>,
+    query: Result<Query<LogQuery>, QueryRejection>,
+) -> Result<Json<Log>, Problem> {
     const HINT: &str = "GET /api/v1/log?of=kernel&lines=200, of is signpost or kernel";
     let Query(query) = query.map_err(|rejection| {
         Problem::new(rejection.status(), "query not understood", rejection.body_text(), HINT)
@@ -63,6 +71,11 @@ async fn log(query: Result<Query<LogQuery>, QueryRejection>) -> Result<Json<Log>
         let status = StatusCode::UNPROCESSABLE_ENTITY;
         return Err(Problem::new(status, "query out of range", told, HINT));
     };
+    let _place = app.journals.try_acquire().map_err(|_| {
+        let told = format!("{JOURNALS} others read the journal just now");
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many readers", told, "ask again")
+            .retry_after(Duration::from_secs(1))
+    })?;
     Ok(Json(Log { lines: journal::lines(of, lines).await? }))
 }
 

@@ -70,6 +70,8 @@ pub struct App {
     offers: Arc<Mutex<offers::Offers>>,
     /// Places for streams of pictures.
     readers: Arc<Semaphore>,
+    /// Places for those who read the journal.
+    journals: Arc<Semaphore>,
     recognition: watch::Receiver<recognition::Status>,
     tally: watch::Receiver<Tally>,
     clock: Clock,
@@ -107,6 +109,7 @@ impl App {
         let offers = offers::Offers::new(config.sessions.offers_per_minute);
         let offers = Arc::new(Mutex::new(offers));
         let readers = Arc::new(Semaphore::new(stills::READERS));
+        let journals = Arc::new(Semaphore::new(device::JOURNALS));
         let work =
             tally::Work { recognition: recognition.clone(), camera: cameras.first().cloned() };
         let tally = tally::start(predictions, work);
@@ -127,6 +130,7 @@ impl App {
             device_name: Arc::new(watch::Sender::new(device_name.to_owned())),
             offers,
             readers,
+            journals,
             recognition,
             tally,
             clock,

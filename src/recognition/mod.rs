@@ -6,7 +6,6 @@
 
 pub mod backlog;
 pub mod chain;
-mod diary;
 pub mod normalise;
 pub mod picture;
 mod prediction;

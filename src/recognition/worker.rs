@@ -14,7 +14,6 @@ use tokio::sync::{broadcast, watch};
 
 use super::backlog::Backlog;
 use super::chain::{Chain, Reading};
-use super::diary::Diary;
 use super::picture::{self, PictureError};
 use super::{Prediction, Status};
 use crate::camera::RawFrame;
@@ -75,8 +74,8 @@ pub fn start(
         let running = Status::Running { model: name.clone(), degraded: None };
         status.send_replace(running);
         let progress = Progress::new(shortest_interval(chain.period()));
-        let (faults, diary) = (Faults::default(), Diary::default());
-        Worker { chain, name, predictions, clock, config, status, progress, faults, diary }
+        let faults = Faults::default();
+        Worker { chain, name, predictions, clock, config, status, progress, faults }
             .run(&runtime, frames);
     })?;
     Ok(Started { status: published, thread })
@@ -105,7 +104,6 @@ struct Worker {
     status: watch::Sender<Status>,
     progress: Progress,
     faults: Faults,
-    diary: Diary,
 }
 
 /// Which frame was read last, and how many were passed over.
@@ -197,7 +195,7 @@ impl Worker {
     fn publish(&mut self, captured_at: gst::ClockTime, reading: Reading) {
         self.degrade(reading.too_slow.map(|_| too_slow(self.progress.limit)));
         if let Some(sign) = reading.committed {
-            self.write_down(sign, captured_at);
+            self.write_down(sign);
         }
         self.progress.seq += 1;
         let mut timing_ms = reading.timing_ms;
@@ -221,13 +219,10 @@ impl Worker {
         let _ = self.predictions.send(Arc::new(prediction));
     }
 
-    /// Logs a sign where that is switched on.
-    fn write_down(&mut self, sign: char, captured_at: gst::ClockTime) {
-        if !self.config.borrow().now.log.signs {
-            return;
-        }
-        if let Some(left_out) = self.diary.note(captured_at.into()) {
-            log::info!(left_out = left_out; "signed {sign:?}");
+    /// Logs a sign where that is switched on: what people sign is their own.
+    fn write_down(&self, sign: char) {
+        if self.config.borrow().now.log.signs {
+            log::info!("signed {sign:?}");
         }
     }
 

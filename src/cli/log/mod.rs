@@ -140,12 +140,12 @@ impl log::Log for Journal {
     }
 }
 
-/// Whether viewers, or whoever else is in the network, can bring this line about. The
-/// device's own lines are few, and each is worth more than these.
+/// Whether viewers, who else is in the network, or who signs can bring this line about.
+/// The device's own lines are few, and each is worth more than these.
 fn is_limited(target: &str) -> bool {
     let own =
         |module: &str| target.strip_prefix("signpost::").is_some_and(|at| at.starts_with(module));
-    !target.starts_with("signpost::") || own("http") || own("sessions")
+    !target.starts_with("signpost::") || own("http") || own("recognition") || own("sessions")
 }
 
 /// Says from time to time how many lines were left out.
@@ -170,7 +170,9 @@ mod tests {
 
     #[test]
     fn lines_of_the_device_itself_are_never_left_out() {
-        for limited in ["signpost::http::access", "signpost::sessions::owner", "zbus::connection"] {
+        for limited in
+            ["signpost::http::access", "signpost::recognition::worker", "zbus::connection"]
+        {
             assert!(is_limited(limited), "{limited}");
         }
         for own in ["signpost::cli::reload", "signpost::camera::owner", "signpost::config"] {
