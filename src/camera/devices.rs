@@ -38,7 +38,7 @@ async fn follow(publish: watch::Sender<Option<Vec<Found>>>) {
         return publish.closed().await;
     };
     let kinds = [gst::MessageType::DeviceAdded, gst::MessageType::DeviceRemoved];
-    let mut changes = monitor.bus().stream_filtered(&kinds);
+    let mut changes = monitor.0.bus().stream_filtered(&kinds);
     publish.send_replace(Some(list(&monitor)));
     loop {
         tokio::select! {
@@ -49,22 +49,31 @@ async fn follow(publish: watch::Sender<Option<Vec<Found>>>) {
                     true
                 });
             }
-            () = publish.closed() => break,
+            () = publish.closed() => return,
         }
     }
-    // Its threads are joined.
-    let _ = tokio::task::spawn_blocking(move || monitor.stop()).await;
 }
 
-fn start() -> Option<gst::DeviceMonitor> {
+/// A monitor that listens; stopped when dropped.
+struct Listening(gst::DeviceMonitor);
+
+impl Drop for Listening {
+    /// Joins threads of its own, of which one may hang in a device.
+    fn drop(&mut self) {
+        let monitor = self.0.clone();
+        std::thread::spawn(move || monitor.stop());
+    }
+}
+
+fn start() -> Option<Listening> {
     let monitor = gst::DeviceMonitor::new();
     monitor.add_filter(Some("Video/Source"), None);
     monitor.start().ok()?;
-    Some(monitor)
+    Some(Listening(monitor))
 }
 
-fn list(monitor: &gst::DeviceMonitor) -> Vec<Found> {
-    let found = monitor.devices().into_iter().map(|device| Found {
+fn list(monitor: &Listening) -> Vec<Found> {
+    let found = monitor.0.devices().into_iter().map(|device| Found {
         lists: device.type_().name().into(),
         name: device.display_name().into(),
         path: device.properties().and_then(|properties| properties.get("device.path").ok()),

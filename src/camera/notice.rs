@@ -1,6 +1,6 @@
 //! What viewers are told in place of a picture, as words and as luma.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gstreamer::glib;
 use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster, get_raster_width};
@@ -13,21 +13,32 @@ const INK: u8 = 225;
 const FIRST_YEAR: i32 = 2026;
 
 /// A title, and a line or a few below it.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Notice {
     /// What there is to know.
-    pub title: String,
+    pub title: Title,
     /// Why, and what to do.
     pub text: String,
 }
 
-/// `what` and since when: `elapsed` before now, as the device's clock says. "no camera
-/// since 12:03", with the date where that was another day; a clock that was never set
-/// says how long it has been instead.
-pub(super) fn since(what: &str, elapsed: Duration) -> String {
-    match glib::DateTime::now_local() {
-        Ok(now) => since_at(what, elapsed, &now),
-        Err(_) => what.to_owned(),
+/// What there is to know.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Title {
+    /// Just so.
+    Only(&'static str),
+    /// And since when.
+    Since(&'static str, Instant),
+}
+
+impl Title {
+    /// As the device's clock says now, which may have been set since: "no camera since
+    /// 12:03", with the date where that was another day; a clock that was never set says
+    /// how long it has been instead.
+    pub(super) fn in_words(self) -> String {
+        match (self, glib::DateTime::now_local()) {
+            (Self::Since(what, since), Ok(now)) => since_at(what, since.elapsed(), &now),
+            (Self::Only(what) | Self::Since(what, _), _) => what.to_owned(),
+        }
     }
 }
 
@@ -75,9 +86,14 @@ fn faces(height: usize) -> [Face; 2] {
     ]
 }
 
-/// Fills a luma plane with the notice in its middle. `stride`: bytes of a row. What finds
-/// no room is left out.
-pub(super) fn draw(notice: &Notice, luma: &mut [u8], width: usize, height: usize, stride: usize) {
+/// Fills a luma plane with title and text in its middle. `stride`: bytes of a row. What
+/// finds no room is left out.
+pub(super) fn draw(
+    words: [&str; 2],
+    luma: &mut [u8],
+    (width, height): (usize, usize),
+    stride: usize,
+) {
     luma.fill(GROUND);
     let [title, text] = faces(height);
     let room = width * 9 / 10;
@@ -85,7 +101,7 @@ pub(super) fn draw(notice: &Notice, luma: &mut [u8], width: usize, height: usize
     let lines = |words: &str, face: Face| -> Vec<(String, Face)> {
         wrap(words, room / face.width()).into_iter().map(|line| (line, face)).collect()
     };
-    let (titles, texts) = (lines(&notice.title, title), lines(&notice.text, text));
+    let (titles, texts) = (lines(words[0], title), lines(words[1], text));
     let tall = titles.len() * title.line() + gap + texts.len() * text.line();
     let mut y = height.saturating_sub(tall) / 2;
     let first_text = titles.len();
@@ -193,8 +209,7 @@ mod tests {
     fn letters_are_in_the_middle() {
         let (width, height) = (640, 360);
         let mut luma = vec![0; width * height];
-        let notice = Notice { title: "No camera since 12:03".into(), text: "is it on?".into() };
-        draw(&notice, &mut luma, width, height, width);
+        draw(["No camera since 12:03", "is it on?"], &mut luma, (width, height), width);
         let inked = |row: &[u8]| row.contains(&INK);
         let rows: Vec<usize> =
             (0..height).filter(|row| inked(&luma[row * width..(row + 1) * width])).collect();
@@ -211,7 +226,7 @@ mod tests {
         ) {
             let stride = width + more;
             let mut luma = vec![0; stride * height];
-            draw(&Notice { title, text }, &mut luma, width, height, stride);
+            draw([&title, &text], &mut luma, (width, height), stride);
             prop_assert!(luma.iter().all(|pixel| (GROUND..=INK).contains(pixel)));
         }
 

@@ -38,24 +38,25 @@ pub(super) struct Verdict {
 impl Outage {
     /// A try has failed, or pictures have stopped.
     pub(super) fn failed(&mut self, reason: &str, now: Instant) -> Verdict {
-        if let Some(live) = self.live.take() {
-            self.since = Some(now);
-            if now.saturating_duration_since(live) >= WELL {
-                (self.failures, self.said) = (0, None);
-            }
-        }
+        let since = self.stopped(now);
         let wait = BACKOFF[self.failures.min(BACKOFF.len() - 1)];
         self.failures += 1;
         let news = self.said.as_deref() != Some(reason);
         if news {
             self.said = Some(reason.to_owned());
         }
-        Verdict { wait, since: self.since(now), news }
+        Verdict { wait, since, news }
     }
 
-    /// When pictures stopped; `now` if they have not before.
-    pub(super) fn since(&mut self, now: Instant) -> Instant {
-        if self.live.is_some() { now } else { *self.since.get_or_insert(now) }
+    /// There are no pictures now; since when.
+    pub(super) fn stopped(&mut self, now: Instant) -> Instant {
+        if let Some(live) = self.live.take() {
+            self.since = Some(now);
+            if now.saturating_duration_since(live) >= WELL {
+                (self.failures, self.said) = (0, None);
+            }
+        }
+        *self.since.get_or_insert(now)
     }
 
     /// Pictures come.
@@ -86,7 +87,9 @@ mod tests {
         let again = outage.failed("busy", at(9));
         assert_eq!((again.since, again.news), (at(9), false), "it flaps");
         outage.ended(at(10));
-        let later = outage.failed("busy", at(60));
+        assert_eq!(outage.stopped(at(60)), at(60));
+        // It took long to let go.
+        let later = outage.failed("busy", at(70));
         assert_eq!(later, Verdict { wait: BACKOFF[0], since: at(60), news: true });
     }
 

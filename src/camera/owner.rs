@@ -19,7 +19,7 @@ use super::devices::{self, Devices};
 use super::encoder::{Encoder, vp8_missing};
 use super::error::gave_up;
 use super::follower::Follower;
-use super::notice::{self, Notice};
+use super::notice::{Notice, Title};
 use super::outage::Outage;
 use super::pipeline::{Event, Outlets, Pipeline};
 use super::placeholder::{Parts, Placeholder};
@@ -73,22 +73,6 @@ pub(super) struct Owner {
 impl Owner {
     /// Runs until the sender of `stop` is dropped.
     pub(super) async fn run(mut self) {
-        let ticked = self.ticked.clone();
-        let mut ticks = tokio::time::interval(LOOK);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let ticks = async {
-            loop {
-                ticks.tick().await;
-                ticked.set();
-            }
-        };
-        tokio::select! {
-            () = self.live() => {}
-            never = ticks => never,
-        }
-    }
-
-    async fn live(&mut self) {
         let mut placeholder = self.placeholder();
         let mut outage = Outage::default();
         while self.captures(&placeholder).await {
@@ -100,20 +84,22 @@ impl Owner {
             } else {
                 log::debug!(camera = self.name(); "{reason}; next try in {:?}", verdict.wait);
             }
-            placeholder.show(self.absent(&reason, verdict.since));
-            self.status.send_replace(Status::Failed(Away { reason, since: verdict.since }));
-            tokio::select! {
-                () = tokio::time::sleep(verdict.wait) => {}
-                () = devices::change(&mut self.settings.devices) => {}
-                () = switched_off(&mut self.requests) => {}
-                _ = self.stop.changed() => {}
-            }
+            self.is_away(&placeholder, &error, verdict.since);
+            let wait = async {
+                tokio::select! {
+                    () = tokio::time::sleep(verdict.wait) => {}
+                    () = devices::change(&mut self.settings.devices) => {}
+                    () = switched_off(&mut self.requests) => {}
+                    _ = self.stop.changed() => {}
+                }
+            };
+            meanwhile(&self.ticked, wait).await;
         }
         placeholder.hide().await;
         self.status.send_replace(Status::Stopped);
     }
 
-    fn placeholder(&self) -> Placeholder {
+    pub(super) fn placeholder(&self) -> Placeholder {
         let parts = Parts {
             clock: self.clock.clone(),
             encoder: self.settings.encoder.clone(),
@@ -133,7 +119,7 @@ impl Owner {
             config::Source::File(_) | config::Source::Demo => "No picture",
             _ => "No camera",
         };
-        Notice { title: notice::since(what, since.elapsed()), text: reason.to_owned() }
+        Notice { title: Title::Since(what, since), text: reason.to_owned() }
     }
 
     /// Waits while capture is stopped on request; false when the program ends.
@@ -147,9 +133,14 @@ impl Owner {
         log::info!(camera = self.name(); "stopped on request");
         show_stop(placeholder);
         self.status.send_replace(Status::Stopped);
-        tokio::select! {
-            Ok(_) = self.requests.wait_for(|asked| asked.capture == Capture::On) => {}
-            _ = self.stop.changed() => return false,
+        let wait = async {
+            tokio::select! {
+                Ok(_) = self.requests.wait_for(|asked| asked.capture == Capture::On) => true,
+                _ = self.stop.changed() => false,
+            }
+        };
+        if !meanwhile(&self.ticked, wait).await {
+            return false;
         }
         show_start(placeholder);
         self.status.send_replace(Status::Starting);
@@ -167,7 +158,8 @@ impl Owner {
         outage: &mut Outage,
     ) -> Result<(), Error> {
         let slow = Instant::now() + SLOW_START;
-        let chosen = self.choose(placeholder, slow).await?;
+        let ticked = self.ticked.clone();
+        let chosen = meanwhile(&ticked, self.choose(placeholder, slow)).await?;
         let (encoder, flip) = (&self.settings.encoder, direction(self.settings.camera.flip));
         let (pipeline, events) =
             Pipeline::start(&chosen, flip, encoder, &self.clock, &self.outlets, dress)?;
@@ -175,15 +167,21 @@ impl Owner {
         let ended = self.drive(&pipeline, events, &mut show).await;
         let down = pipeline.stop();
         // At once: to stop may take long, and for ever.
+        let since = outage.stopped(Instant::now());
         if let Err(error) = &ended {
-            let (reason, since) = (error.to_string(), outage.since(Instant::now()));
-            placeholder.show(self.absent(&reason, since));
-            self.status.send_replace(Status::Failed(Away { reason, since }));
+            self.is_away(placeholder, error, since);
         } else if self.requests.borrow().capture == Capture::Off {
             show_stop(placeholder);
         }
-        self.let_go(down, &chosen).await;
+        self.let_go(down, &chosen, placeholder, since).await;
         ended
+    }
+
+    /// Says why there is no picture, to those who look and to those who ask.
+    fn is_away(&self, placeholder: &Placeholder, error: &Error, since: Instant) {
+        let reason = error.to_string();
+        placeholder.show(self.absent(&reason, since));
+        self.status.send_replace(Status::Failed(Away { reason, since }));
     }
 
     /// Decides what to show. Where any camera will do, the list of cameras is waited for, and
@@ -252,11 +250,12 @@ impl Owner {
                     if absent.is_some() => {}
                 () = sleep_until(show.slow.into()), if starts => show_start(show.placeholder),
                 () = devices::change(&mut self.settings.devices) => {
-                    if self.on_devices(chosen)? == Plugged::Camera {
+                    if self.on_devices(chosen, follower.has_begun())? == Plugged::Camera {
                         return Ok(());
                     }
                 }
                 _ = looks.tick() => {
+                    self.ticked.set();
                     if let Some(seconds) = silence.look(self.pictures()) {
                         return Err(Error::silent(chosen, seconds));
                     }
@@ -267,9 +266,10 @@ impl Owner {
         }
     }
 
-    /// What a change of the connected devices means for what plays.
-    fn on_devices(&self, chosen: &Chosen) -> Result<Plugged, Error> {
-        if chosen.is_pulled_out() {
+    /// What a change of the connected devices means for what plays. A device that has shown
+    /// nothing yet may never have been there, which its own element says.
+    fn on_devices(&self, chosen: &Chosen, has_begun: bool) -> Result<Plugged, Error> {
+        if has_begun && chosen.is_pulled_out() {
             return Err(Error::unplugged(chosen));
         }
         let listed = self.settings.devices.as_ref().and_then(|list| list.borrow().clone());
@@ -327,19 +327,29 @@ impl Owner {
     }
 
     /// Waits until a pipeline is down: the next one would meet its pictures, and
-    /// cost further threads at every try.
-    pub(super) async fn let_go(&mut self, mut down: JoinHandle<()>, chosen: &Chosen) {
-        if tokio::time::timeout(TEARDOWN, &mut down).await.is_ok() {
+    /// cost further threads at every try. There have been no pictures `since` then.
+    pub(super) async fn let_go(
+        &mut self,
+        mut down: JoinHandle<()>,
+        chosen: &Chosen,
+        placeholder: &Placeholder,
+        since: Instant,
+    ) {
+        let ticked = self.ticked.clone();
+        let soon = tokio::time::timeout(TEARDOWN, &mut down);
+        if meanwhile(&ticked, soon).await.is_ok() {
             return;
         }
         let error = Error::Stuck { words: chosen.words.clone() };
         log::error!(camera = self.name(); "{error}");
-        let away = Away { reason: error.to_string(), since: Instant::now() };
-        self.status.send_replace(Status::Failed(away));
-        tokio::select! {
-            _ = down => log::info!(camera = self.name(); "{} was let go", chosen.words),
-            _ = self.stop.changed() => {}
-        }
+        self.is_away(placeholder, &error, since);
+        let wait = async {
+            tokio::select! {
+                _ = down => log::info!(camera = self.name(); "{} was let go", chosen.words),
+                _ = self.stop.changed() => {}
+            }
+        };
+        meanwhile(&ticked, wait).await;
     }
 
     fn pictures(&self) -> u64 {
@@ -383,6 +393,20 @@ struct Show<'a> {
     slow: Instant,
 }
 
+/// Does what may take long and is no sign that the owner hangs.
+async fn meanwhile<T>(ticked: &Mark, wait: impl Future<Output = T>) -> T {
+    let ticks = async {
+        loop {
+            ticked.set();
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    tokio::select! {
+        done = wait => done,
+        never = ticks => never,
+    }
+}
+
 /// Resolves when capture is to stop.
 async fn switched_off(requests: &mut watch::Receiver<Requests>) {
     if requests.wait_for(|asked| asked.capture == Capture::Off).await.is_err() {
@@ -392,13 +416,13 @@ async fn switched_off(requests: &mut watch::Receiver<Requests>) {
 }
 
 fn show_stop(placeholder: &Placeholder) {
-    let title = notice::since("Camera stopped", Duration::ZERO);
+    let title = Title::Since("Camera stopped", Instant::now());
     placeholder.show(Notice { title, text: "Somebody has switched it off.".to_owned() });
 }
 
 fn show_start(placeholder: &Placeholder) {
     let text = "Its first picture has not come yet.".to_owned();
-    placeholder.show(Notice { title: "The camera is starting".to_owned(), text });
+    placeholder.show(Notice { title: Title::Only("The camera is starting"), text });
 }
 
 /// Gives the elements of a source what only this program can.

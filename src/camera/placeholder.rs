@@ -200,6 +200,7 @@ fn draw_into(buffer: &mut gst::BufferRef, video: &gst_video::VideoInfo, notice: 
     let (width, height) = (video.width() as usize, video.height() as usize);
     let stride = frame.plane_stride()[0] as usize;
     if let Ok(luma) = frame.plane_data_mut(0) {
-        notice::draw(notice, luma, width, height, stride);
+        let words = [&*notice.title.in_words(), &*notice.text];
+        notice::draw(words, luma, (width, height), stride);
     }
 }

@@ -5,7 +5,7 @@ use std::fs::OpenOptions;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gstreamer as gst;
 use gstreamer_app as gst_app;
@@ -21,6 +21,7 @@ use super::picture::Limit;
 use super::pipeline::{Event, Outlets, Pipeline};
 use super::renditions::Demand;
 use super::requests::Requests;
+use super::silence::LOOK;
 use super::source::{Chosen, Pace};
 use super::stills::Shutter;
 use super::{Encoder, Encoding, Feed, Form, PerForm, RawFrame, Renditions, Status, absences};
@@ -245,17 +246,27 @@ async fn no_pipeline_follows_one_that_does_not_stop() {
     gst::init().unwrap();
     let Rig { mut owner, mut status, stop: _stop, .. } =
         rig(Encoder::probe(None).unwrap(), absences::WAIT);
+    let (ticked, since) = (owner.ticked.clone(), Instant::now() - Duration::from_secs(60));
     let (let_go, held) = std::sync::mpsc::channel::<()>();
     let down = tokio::task::spawn_blocking(move || assert!(held.recv().is_err()));
     let waiting = tokio::spawn(async move {
         let words = "camera /dev/video0".into();
         let chosen = Chosen { words, description: String::new(), pace: Pace::Device, device: None };
-        owner.let_go(down, &chosen).await;
+        let placeholder = owner.placeholder();
+        owner.let_go(down, &chosen, &placeholder, since).await;
+        assert!(placeholder.is_shown(), "viewers are told");
     });
     let stuck = status.wait_for(|status| matches!(status, Status::Failed(_)));
     let stuck = tokio::time::timeout(PATIENCE, stuck).await.expect("told in time").unwrap().clone();
     let words = "camera /dev/video0: the device does not let go; unplug it, or restart this device";
-    assert!(matches!(stuck, Status::Failed(away) if away.reason == words));
+    assert!(matches!(stuck, Status::Failed(away) if away.reason == words && away.since == since));
+    let before = ticked.last();
+    let ticks = async {
+        while ticked.last() == before {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, ticks).await.expect("a device that hangs is no owner that does");
     assert!(!waiting.is_finished(), "it waits for the device");
     drop(let_go);
     tokio::time::timeout(PATIENCE, waiting).await.expect("it goes on").unwrap();
