@@ -2,10 +2,14 @@
 
 use tokio::signal::unix::Signal;
 use tokio::sync::watch;
+use tokio::time::{Duration, MissedTickBehavior};
 
 use super::log::Journal;
 use crate::config::{Outcome, complaints};
 use crate::http::App;
+
+/// How often it is looked whether the owner of the configuration answers.
+const TICK: Duration = Duration::from_secs(1);
 
 /// Reads the files again whenever `hangup` comes, and keeps the levels of `journal` as they
 /// are configured, until `stopped` is told. Says at the start what an operator should know
@@ -30,8 +34,11 @@ async fn go_on(app: &App, mut hangup: Signal, journal: &Journal) {
         log::warn!("{complaint}");
     }
     tell(&settled.borrow_and_update().remarks, &mut told);
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
+            _ = ticks.tick() => app.is_free().await,
             _ = hangup.recv() => {
                 log::info!("reading the configuration again");
                 reload(app).await;

@@ -20,6 +20,7 @@ mod process;
 mod refusals;
 mod router;
 mod server;
+mod silent;
 mod status;
 mod stills;
 mod tally;
@@ -39,7 +40,7 @@ pub use problem::Problem;
 pub use refusals::Refusals;
 pub use router::{BODY_LIMIT, router};
 pub use server::{BindError, Ends, Listeners, bind, inherit, serve};
-pub use status::Silent;
+pub use silent::Silent;
 
 use crate::camera::Camera;
 use crate::clock::{Clock, Mark};
@@ -77,6 +78,8 @@ pub struct App {
     clock: Clock,
     /// When the server last said that it is well.
     served: Mark,
+    /// When the owner of the configuration last was free.
+    kept: Mark,
     started: Instant,
 }
 
@@ -115,7 +118,7 @@ impl App {
         let tally = tally::start(predictions, work);
         let settled = keeper.follow();
         let keeper = Arc::new(tokio::sync::Mutex::new(keeper));
-        let served = clock.mark();
+        let (served, kept) = (clock.mark(), clock.mark());
         let (access, started) = (Arc::new(access), Instant::now());
         login::follow(&access, sessions.clone());
         Self {
@@ -135,6 +138,7 @@ impl App {
             tally,
             clock,
             served,
+            kept,
             started,
         }
     }
@@ -149,5 +153,11 @@ impl App {
     /// The server says that it is well.
     pub fn tick(&self) {
         self.served.set();
+    }
+
+    /// Resolves when the owner of the configuration is free for the next change.
+    pub async fn is_free(&self) {
+        drop(self.keeper.lock().await);
+        self.kept.set();
     }
 }

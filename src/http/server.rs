@@ -1,22 +1,22 @@
 //! Sockets: binding with words for what goes wrong, and bounded connections.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
+use axum::http::header::HOST;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::MissedTickBehavior;
 use tower::ServiceExt as _;
 
 use super::address::Doorman;
@@ -35,7 +35,7 @@ const LONGEST_HEAD: usize = 32 * 1024;
 const UNREAD_TIMEOUT: Duration = Duration::from_secs(20);
 /// At shutdown, requests in flight may take so long.
 const LAST_ANSWERS: Duration = Duration::from_secs(3);
-/// How often a server that is well says so.
+/// How often a server that is well says so, at most.
 const TICK: Duration = Duration::from_millis(500);
 /// The kernel is out of file descriptors or memory; asking again at once would
 /// only heat the processor.
@@ -175,7 +175,8 @@ impl Listeners {
 }
 
 /// Serves until the sender of `stop` is dropped, then lets requests in flight end. Dropping
-/// the future cuts all connections. `tick` is called from time to time while it serves.
+/// the future cuts all connections. `answers` is called again and again while every socket is
+/// listened on and the routes answer.
 ///
 /// # Errors
 /// A socket is no longer listened on, which a panic alone brings about.
@@ -183,29 +184,70 @@ pub async fn serve(
     listeners: Listeners,
     router: Router,
     refusals: Refusals,
-    tick: impl Fn(),
+    answers: impl Fn(),
     stop: watch::Receiver<()>,
 ) -> Result<(), JoinError> {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let (doorman, mut loops) = (Doorman::new(refusals), JoinSet::new());
+    let mut pulses = Vec::new();
     for listener in listeners.listeners {
-        let (router, places) = (router.clone(), places.clone());
-        loops.spawn(accept(listener, router, places, doorman.clone(), stop.clone()));
+        let (pulse, felt) = mpsc::channel(1);
+        pulses.push(pulse);
+        let hall =
+            Hall { router: router.clone(), places: places.clone(), doorman: doorman.clone() };
+        loops.spawn(accept(listener, hall, felt, stop.clone()));
     }
     for listener in listeners.held {
         loops.spawn(turn_away(listener, stop.clone()));
     }
-    let mut ticks = tokio::time::interval(TICK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    loop {
-        tokio::select! {
-            ended = loops.join_next() => match ended {
-                Some(ended) => ended?,
-                None => return Ok(()),
-            },
-            _ = ticks.tick() => tick(),
+    let well = async {
+        loop {
+            for pulse in &pulses {
+                feel(pulse).await;
+            }
+            knock(router.clone()).await;
+            answers();
+            tokio::time::sleep(TICK).await;
         }
+    };
+    let ended = async {
+        while let Some(ended) = loops.join_next().await {
+            ended?;
+        }
+        Ok(())
+    };
+    tokio::select! {
+        ended = ended => ended,
+        never = well => never,
     }
+}
+
+/// Asked by who wants to know whether a loop goes on.
+type Pulse = oneshot::Sender<()>;
+
+/// Resolves when the loop behind it has answered; never, once it has ended.
+async fn feel(pulse: &mpsc::Sender<Pulse>) {
+    let (asked, answered) = oneshot::channel();
+    if pulse.send(asked).await.is_err() || answered.await.is_err() {
+        std::future::pending().await
+    }
+}
+
+/// Resolves when the routes have answered what a watchdog asks, whatever they answer. Not by
+/// a connection: those who take all of them could have the program restarted.
+async fn knock(router: Router) {
+    let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 80));
+    let request = Request::get("/healthz").header(HOST, "localhost").body(Body::empty());
+    let mut request = request.expect("nothing of it is given from outside");
+    request.extensions_mut().insert(Ends { peer: here, local: here });
+    let Ok(_answer) = router.oneshot(request).await;
+}
+
+/// What every connection needs.
+struct Hall {
+    router: Router,
+    places: Arc<Semaphore>,
+    doorman: Doorman,
 }
 
 async fn turn_away(listener: TcpListener, mut stop: watch::Receiver<()>) {
@@ -221,9 +263,8 @@ async fn turn_away(listener: TcpListener, mut stop: watch::Receiver<()>) {
 
 async fn accept(
     listener: TcpListener,
-    router: Router,
-    places: Arc<Semaphore>,
-    doorman: Doorman,
+    Hall { router, places, doorman }: Hall,
+    mut felt: mpsc::Receiver<Pulse>,
     mut stop: watch::Receiver<()>,
 ) {
     let graceful = GracefulShutdown::new();
@@ -236,6 +277,11 @@ async fn accept(
         let (accepted, place) = tokio::select! {
             next = next => next,
             () = dropped(&mut stop) => break,
+            Some(pulse) = felt.recv() => {
+                // Who asked no longer waits.
+                let _ = pulse.send(());
+                continue;
+            }
             Some(_) = connections.join_next() => continue,
         };
         match accepted {
@@ -357,6 +403,33 @@ mod tests {
             let mut answer = Vec::new();
             client.read_to_end(&mut answer).await.unwrap();
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_whose_routes_hang_does_not_say_that_it_is_well() {
+        let hangs = Router::new().route("/healthz", get(std::future::pending::<()>));
+        for (router, is_well) in [(Router::new(), true), (hangs, false)] {
+            let (listeners, _) = loopback().await;
+            let (_running, stop) = watch::channel(());
+            let (answers, mut answered) = mpsc::unbounded_channel();
+            let answers = move || answers.send(()).unwrap();
+            let serving = serve(listeners, router, Refusals::default(), answers, stop);
+            tokio::select! {
+                () = async { for _ in 0..3 { answered.recv().await.unwrap(); } } => assert!(is_well),
+                () = tokio::time::sleep(100 * TICK) => assert!(!is_well),
+                _ = serving => panic!("it serves until it is told to stop"),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_with_a_loop_that_ended_does_not_say_that_it_is_well() {
+        let (pulse, felt) = mpsc::channel(1);
+        drop(felt);
+        let mut asked = std::pin::pin!(feel(&pulse));
+        let poll =
+            std::future::poll_fn(|context| std::task::Poll::Ready(asked.as_mut().poll(context)));
+        assert!(poll.await.is_pending());
     }
 
     #[tokio::test]

@@ -139,6 +139,9 @@ pub struct Status {
     pub viewers: usize,
     /// Places there are.
     pub max_viewers: usize,
+    /// Places that there have been at most.
+    #[serde(skip)]
+    most_viewers: usize,
     /// Sessions that wait for their viewer to come back; they take no place.
     pub kept: usize,
     /// Kept sessions whose viewer did not come back in time, since start.
@@ -172,11 +175,17 @@ pub struct Status {
 }
 
 impl Status {
+    /// There are so many places from now on.
+    fn set_places(&mut self, places: usize) {
+        self.max_viewers = places;
+        self.most_viewers = self.most_viewers.max(places);
+    }
+
     /// Whether so many pipelines hang that no viewer is let in: each keeps its thread and its
-    /// memory.
+    /// memory. Fewer places harm nobody, so that they are no reason to start again.
     #[must_use]
     pub fn is_clogged(&self) -> bool {
-        self.parked >= self.max_viewers * table::CONNECTIONS_PER_PLACE
+        self.parked >= self.most_viewers * table::CONNECTIONS_PER_PLACE
     }
 }
 
@@ -339,8 +348,14 @@ mod tests {
     #[test]
     fn pipelines_that_hang_clog_when_there_are_as_many_as_connections_at_once() {
         let bound = 16 * table::CONNECTIONS_PER_PLACE;
-        let hung = |parked| Status { max_viewers: 16, parked, ..Status::default() };
-        assert!(!hung(bound - 1).is_clogged());
-        assert!(hung(bound).is_clogged());
+        let mut status = Status::default();
+        status.set_places(16);
+        status.parked = bound - 1;
+        assert!(!status.is_clogged());
+        status.parked = bound;
+        assert!(status.is_clogged());
+        status.parked = bound - 1;
+        status.set_places(1);
+        assert!(!status.is_clogged(), "viewers that are there stay");
     }
 }

@@ -113,7 +113,8 @@ impl Owner {
         // For as many viewers as there may be later; what is not used costs nothing.
         let connections = MOST_VIEWERS as usize * CONNECTIONS_PER_PLACE;
         let (events, posted) = mpsc::channel(connections * EVENTS_PER_CONNECTION);
-        let status = Status { max_viewers: settings.max_viewers, ..Status::default() };
+        let mut status = Status::default();
+        status.set_places(settings.max_viewers);
         let owner = Self {
             table: Table::new(settings.max_viewers, settings.negotiation_timeout),
             rates: cameras.iter().map(|_| Rates::new(&encoder)).collect(),

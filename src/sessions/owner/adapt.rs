@@ -43,7 +43,7 @@ impl Owner {
         let Followed { limits, encoder } = self.followed.borrow_and_update().clone();
         (self.settings, self.encoder) = (limits, encoder);
         self.table.set_limit(self.settings.max_viewers);
-        self.status.max_viewers = self.settings.max_viewers;
+        self.status.set_places(self.settings.max_viewers);
         let most = self.encoder.bitrate_kbps;
         self.live.values().for_each(|live| live.congestion.limit(most));
     }
