@@ -17,6 +17,7 @@
 // In reading order, which blank lines keep from being sorted.
 pub mod clock;
 pub mod errors;
+pub mod files;
 
 pub mod config;
 

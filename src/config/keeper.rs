@@ -100,7 +100,14 @@ impl Keeper {
             Some(Err(reason)) => (Some(kept(&wanted)), Some(reason)),
             _ => (None, None),
         };
-        Ok(self.settle(places.read(unsaved)?, not_stored))
+        match places.read(unsaved) {
+            Ok(wanted) => Ok(self.settle(wanted, not_stored)),
+            Err(error) => {
+                // What could be stored now is, whatever else the files say.
+                self.settle(Config::clone(&wanted), not_stored);
+                Err(error)
+            }
+        }
     }
 
     /// Stores the overrides of `wanted`; gives it back as it is read from there.

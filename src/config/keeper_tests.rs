@@ -79,8 +79,14 @@ fn what_cannot_be_stored_is_in_force_until_the_end_and_is_stored_later() {
     assert_eq!(done.change.applied, ["sessions.max_viewers"]);
     assert_eq!(follow.borrow().now.encoder.bitrate_kbps, 1000);
     assert!(done.not_stored.is_some());
-    // There is room again: the same request, or reading again, stores it.
+    // There is room again: reading again, or the same request, stores it.
     fs::remove_file(folder.path().join("disk")).unwrap();
+    fs::write(folder.path().join("signpost.toml"), "[lg]\n").unwrap();
+    keeper.reload().unwrap_err();
+    assert!(follow.borrow().remarks.is_empty(), "{:?}", follow.borrow().remarks);
+    assert_eq!(follow.borrow().now.sessions.max_viewers, 5, "as before the wrong file");
+    fs::write(folder.path().join("signpost.toml"), "").unwrap();
+    assert_eq!(places.read(None).unwrap().encoder.bitrate_kbps, 1000);
     let done = change(&mut keeper, json!({"encoder": {"bitrate_kbps": 1000}})).unwrap();
     assert_eq!((done.not_stored, done.settled.remarks.len()), (None, 0));
     assert_eq!(places.read(None).unwrap().encoder.bitrate_kbps, 1000);

@@ -1,13 +1,13 @@
 //! Where the overrides are kept: `overrides.toml` in the state directory, and the last
 //! good one beside it. Whatever moment the power fails at, the one or the other is whole.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::load::read_text;
 use super::overrides::Candidate;
+use crate::files;
 
 const FILE: &str = "overrides.toml";
 const LAST_GOOD: &str = "overrides.toml.last-good";
@@ -56,36 +56,11 @@ fn checked(file: &Path, open: File) -> Result<String, String> {
 /// # Errors
 /// What the system said; what was in place still is.
 pub fn put(state_dir: &Path, text: &str, before: &str) -> io::Result<()> {
-    fs::create_dir_all(state_dir)?;
     let last_good = state_dir.join(LAST_GOOD);
     if fs::read_to_string(&last_good).ok().as_deref() != Some(before) {
-        replace(state_dir, &last_good, before)?;
+        files::replace(&last_good, PART, before)?;
     }
-    replace(state_dir, &file(state_dir), text)
-}
-
-/// Whole or not at all: written aside, to the disk, renamed, and the folder to the disk.
-/// The owner is the folder's, so that what root writes can be read by a service that is
-/// not root.
-fn replace(folder: &Path, file: &Path, text: &str) -> io::Result<()> {
-    let part = folder.join(PART);
-    let put = || -> io::Result<()> {
-        let mut open = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
-        open.write_all(text.as_bytes())?;
-        let owner = fs::metadata(folder)?;
-        if owner.uid() != open.metadata()?.uid() {
-            // Of the file itself: who owns the folder could put a link into its place.
-            fchown(&open, Some(owner.uid()), Some(owner.gid()))?;
-        }
-        open.sync_all()?;
-        fs::rename(&part, file)?;
-        File::open(folder)?.sync_all()
-    };
-    // One that a power cut left is of no use, and none is the rule.
-    let _ = fs::remove_file(&part);
-    put().inspect_err(|_| {
-        let _ = fs::remove_file(&part);
-    })
+    files::replace(&file(state_dir), PART, text)
 }
 
 #[cfg(test)]

@@ -109,7 +109,7 @@ pub fn follow(access: &Arc<Access>, sessions: Sessions) {
 }
 
 async fn end_sessions(access: &Access, sessions: &Sessions) {
-    let ended = access.ended();
+    let ended = access.ended().await;
     sessions.close_logins(ended.iter().map(|login| login.text().to_owned()).collect()).await;
 }
 

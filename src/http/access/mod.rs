@@ -81,6 +81,8 @@ struct State {
     logins: Logins,
     /// The hash that the present logins knew the password of.
     password: Option<PasswordHashString>,
+    /// Whether there was no password when it was last looked for.
+    absent: bool,
     refused: u64,
     unsaid: u64,
     said: Option<Instant>,
@@ -122,7 +124,9 @@ impl Access {
             return Err(AccessError::OpenToAll { address });
         }
         let password_file = config.access.password_file.clone();
-        let (login, state) = (config.access.login, Arc::default());
+        let absent = matches!(password::read(&password_file), Err(PasswordError::Absent));
+        let state = Arc::new(Mutex::new(State { absent, ..State::default() }));
+        let login = config.access.login;
         let hashing = Arc::new(Semaphore::new(HASHES));
         Ok(Self { entry, password_file, login, hashing, state })
     }
@@ -133,11 +137,10 @@ impl Access {
         self.entry
     }
 
-    /// Whether a login is asked for and nobody can have one.
+    /// Whether a login is asked for and nobody could have one when [`Self::ended`] last looked.
     #[must_use]
     pub fn lacks_password(&self) -> bool {
-        let absent = || matches!(password::read(&self.password_file), Err(PasswordError::Absent));
-        self.entry == Entry::Password && absent()
+        self.entry == Entry::Password && self.lock().absent
     }
 
     /// Wrong passwords and refused tries since the start.
@@ -148,7 +151,7 @@ impl Access {
 
     /// Checks a password that came from `address`. Hashes on a blocking thread.
     pub async fn log_in(&self, address: IpAddr, password: String) -> Result<Granted, LoginError> {
-        let hash = password::read(&self.password_file)?;
+        let hash = self.read_password().await?;
         let attempt = self.take_try(address)?;
         let turn = tokio::time::timeout(LONGEST_QUEUE, self.hashing.clone().acquire_owned());
         let Ok(Ok(turn)) = turn.await else { return Err(LoginError::Busy) };
@@ -196,15 +199,25 @@ impl Access {
         caller.login.as_ref().is_none_or(|login| self.lock().logins.counts(login, now))
     }
 
-    /// The logins that have ended since the last call: logged out, run out, or of
-    /// a password that is no longer the device's.
-    #[must_use]
-    pub fn ended(&self) -> Vec<LoginId> {
+    /// Reads on a blocking thread: nobody else waits for a slow card.
+    async fn read_password(&self) -> Result<PasswordHashString, LoginError> {
+        let file = self.password_file.clone();
+        let read = tokio::task::spawn_blocking(move || password::read(&file)).await;
+        Ok(read.map_err(|_| LoginError::Busy)??)
+    }
+
+    /// Looks at the password and names the logins that have ended since the last call:
+    /// logged out, run out, or of a password that is no longer the device's.
+    pub async fn ended(&self) -> Vec<LoginId> {
+        let present = self.read_password().await;
         let mut state = self.lock();
+        state.absent = matches!(present, Err(LoginError::Password(PasswordError::Absent)));
         if let Some(known) = &state.password {
-            let changed = match password::read(&self.password_file) {
+            let changed = match present {
                 Ok(present) => present != *known,
-                Err(PasswordError::Absent | PasswordError::Damaged { .. }) => true,
+                Err(LoginError::Password(
+                    PasswordError::Absent | PasswordError::Damaged { .. },
+                )) => true,
                 // What cannot be read just now is as it was.
                 Err(_) => false,
             };
@@ -249,7 +262,7 @@ fn reachable(addresses: &[SocketAddr]) -> Option<SocketAddr> {
     addresses.iter().find(|address| !config::is_loopback(address.ip())).copied()
 }
 
-/// Held for table look-ups and to read the password's hash, a file of a line.
+/// Held for table look-ups.
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,12 +1,13 @@
 //! The one password: its hash in a file that only we can read.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
 
 use argon2::password_hash::{Ident, PasswordHashString, SaltString};
 use argon2::{Argon2, PasswordHash, PasswordHasher, PasswordVerifier};
+
+use crate::files;
 
 /// Shorter ones are guessed too soon (NIST SP 800-63B, 5.1.1.1).
 pub const SHORTEST: usize = 8;
@@ -103,35 +104,17 @@ pub fn read(file: &Path) -> Result<PasswordHashString, PasswordError> {
 /// owner is the folder's, so that root can set the password of a service that is
 /// not root.
 pub fn write(file: &Path, hash: &PasswordHashString) -> Result<(), PasswordError> {
-    let folder = match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut part = file.as_os_str().to_owned();
-    part.push(format!(".{}", std::process::id()));
-    let part = PathBuf::from(part);
-    let put = || -> io::Result<()> {
-        let mut open = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
-        writeln!(open, "{}", hash.as_str())?;
-        let owner = fs::metadata(folder)?;
-        if owner.uid() != open.metadata()?.uid() {
-            // Of the file itself: who owns the folder could put a link into its place.
-            fchown(&open, Some(owner.uid()), Some(owner.gid()))?;
-        }
-        open.sync_all()?;
-        fs::rename(&part, file)
-    };
-    fs::create_dir_all(folder).and_then(|()| put()).map_err(|source| {
-        // What was begun is of no use; that it cannot be removed changes nothing.
-        let _ = fs::remove_file(&part);
-        PasswordError::Unwritable { file: file.display().to_string(), source }
-    })
+    // Two that set one at the same time write aside each on its own.
+    let part = format!("password.{}", std::process::id());
+    files::replace(file, &part, &format!("{}\n", hash.as_str()))
+        .map_err(|source| PasswordError::Unwritable { file: file.display().to_string(), source })
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
