@@ -3,9 +3,6 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Lines in any [`WINDOW`]. Whatever a network full of viewers does, the journal keeps
-/// what an operator looks for (by default journald keeps a few hundred MB).
-pub(super) const MOST: usize = 5;
 pub(super) const WINDOW: Duration = Duration::from_secs(1);
 
 /// What becomes of a line.
@@ -20,13 +17,24 @@ pub(super) enum Verdict {
 }
 
 /// When the last lines were written, and how many were not since.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Limit {
+    most: usize,
     written: VecDeque<Duration>,
     left_out: u64,
 }
 
 impl Limit {
+    /// `most`: lines in any [`WINDOW`], two at least.
+    pub(super) fn new(most: usize) -> Self {
+        Self { most, written: VecDeque::new(), left_out: 0 }
+    }
+
+    /// Lines in any [`WINDOW`].
+    pub(super) fn most(&self) -> usize {
+        self.most
+    }
+
     /// Decides on a line at `now`, a time that only rises.
     pub(super) fn take(&mut self, now: Duration) -> Verdict {
         if self.left_out == 0 && self.has_room(1, now) {
@@ -52,7 +60,7 @@ impl Limit {
 
     fn has_room(&mut self, lines: usize, now: Duration) -> bool {
         self.written.retain(|written| now.saturating_sub(*written) < WINDOW);
-        self.written.len() + lines <= MOST
+        self.written.len() + lines <= self.most
     }
 }
 
@@ -65,9 +73,10 @@ mod tests {
     proptest! {
         #[test]
         fn every_line_is_written_or_counted_and_no_second_has_too_many(
+            most in 2_usize..20,
             steps in prop::collection::vec((0_u64..600, any::<bool>()), 0..200),
         ) {
-            let (mut limit, mut now, mut lines) = (Limit::default(), 0, Vec::new());
+            let (mut limit, mut now, mut lines) = (Limit::new(most), 0, Vec::new());
             let (mut asked, mut written, mut counted) = (0, 0, 0);
             for (step, asks) in steps {
                 now += step;
@@ -88,7 +97,7 @@ mod tests {
                 }
             }
             prop_assert_eq!(written + counted + limit.left_out, asked);
-            prop_assert!(lines.windows(MOST + 1).all(|some| some[MOST] - some[0] >= WINDOW));
+            prop_assert!(lines.windows(most + 1).all(|some| some[most] - some[0] >= WINDOW));
         }
     }
 }

@@ -13,6 +13,14 @@ use systemd_journal_logger::{JournalLog, connected_to_journal};
 use self::limit::{Limit, Verdict};
 use crate::config::Log;
 
+/// Lines a second that others can bring about. Whatever a network full of viewers does, the
+/// journal keeps what an operator looks for (by default journald keeps a few hundred MB).
+const MOST: usize = 5;
+
+/// Lines a second below `info`, which a login can switch on: enough to see what happens,
+/// and little enough for a card that is to last.
+const MOST_DETAILS: usize = 100;
+
 /// How often it is looked for lines that were left out.
 const TELL_EVERY: Duration = Duration::from_secs(10);
 
@@ -25,7 +33,7 @@ struct Shared {
     lines: RwLock<Logger>,
     /// Where systemd has connected standard error to it.
     journal: Option<JournalLog>,
-    limit: Mutex<Limit>,
+    limits: Mutex<[Limit; 2]>,
     started: Instant,
 }
 
@@ -62,7 +70,7 @@ impl Journal {
         Self(Arc::new(Shared {
             lines: RwLock::new(logger(log)),
             journal,
-            limit: Mutex::default(),
+            limits: Mutex::new([Limit::new(MOST), Limit::new(MOST_DETAILS)]),
             started: Instant::now(),
         }))
     }
@@ -86,20 +94,19 @@ impl Journal {
         }
     }
 
-    fn write_left_out(&self, lines: u64) {
+    fn write_left_out(&self, lines: u64, most: usize) {
         let fields = ("left_out", lines);
         let mut record = Record::builder();
         record.level(Level::Warn).target(module_path!()).key_values(&fields);
-        let most = limit::MOST;
         self.write(
             &record.args(format_args!("lines were left out: {most} a second is all")).build(),
         );
     }
 
-    fn limit(&self) -> (std::sync::MutexGuard<'_, Limit>, Duration) {
-        let limit = self.0.limit.lock().unwrap_or_else(PoisonError::into_inner);
+    fn limits(&self) -> (std::sync::MutexGuard<'_, [Limit; 2]>, Duration) {
+        let limits = self.0.limits.lock().unwrap_or_else(PoisonError::into_inner);
         // Under the lock, so that it only rises.
-        (limit, self.0.started.elapsed())
+        (limits, self.0.started.elapsed())
     }
 }
 
@@ -112,17 +119,14 @@ impl log::Log for Journal {
         if !self.lines().matches(record) {
             return;
         }
-        // Who asks for more than usual wants all of it.
-        if record.level() > Level::Info || !is_limited(record.target()) {
-            return self.write(record);
-        }
-        let verdict = {
-            let (mut limit, now) = self.limit();
-            limit.take(now)
+        let Some(limit) = limit_of(record.metadata()) else { return self.write(record) };
+        let (verdict, most) = {
+            let (mut limits, now) = self.limits();
+            (limits[limit].take(now), limits[limit].most())
         };
         match verdict {
             Verdict::LeaveOut => return,
-            Verdict::WriteAfter(others) => self.write_left_out(others),
+            Verdict::WriteAfter(others) => self.write_left_out(others, most),
             Verdict::Write => {}
         }
         self.write(record);
@@ -131,21 +135,28 @@ impl log::Log for Journal {
     /// Says how many lines were left out, if any.
     fn flush(&self) {
         let left_out = {
-            let (mut limit, now) = self.limit();
-            limit.tell(now)
+            let (mut limits, now) = self.limits();
+            limits.each_mut().map(|limit| limit.tell(now).map(|lines| (lines, limit.most())))
         };
-        if let Some(lines) = left_out {
-            self.write_left_out(lines);
+        for (lines, most) in left_out.into_iter().flatten() {
+            self.write_left_out(lines, most);
         }
     }
 }
 
-/// Whether viewers, who else is in the network, or who signs can bring this line about.
-/// The device's own lines are few, and each is worth more than these.
-fn is_limited(target: &str) -> bool {
-    let own =
-        |module: &str| target.strip_prefix("signpost::").is_some_and(|at| at.starts_with(module));
-    !target.starts_with("signpost::") || own("http") || own("recognition") || own("sessions")
+/// Which limit a line is under, if it is: whether viewers, who else is in the network, or
+/// who signs can bring it about, or who logs in can switch it on. The device's own lines
+/// are few, and each is worth more than these.
+fn limit_of(line: &Metadata<'_>) -> Option<usize> {
+    if line.level() > Level::Info {
+        return Some(1);
+    }
+    let Some(module) = line.target().strip_prefix("signpost::") else { return Some(0) };
+    let is = |names: &[&str]| names.iter().any(|name| module.starts_with(name));
+    // A camera is started and stopped by those who look; that it failed is its own.
+    let limited =
+        is(&["http", "recognition", "sessions"]) || is(&["camera"]) && line.level() == Level::Info;
+    limited.then_some(0)
 }
 
 /// Says from time to time how many lines were left out.
@@ -168,16 +179,23 @@ mod tests {
         journal.enabled(&Metadata::builder().target(target).level(level).build())
     }
 
+    fn limit(target: &str, level: Level) -> Option<usize> {
+        limit_of(&Metadata::builder().target(target).level(level).build())
+    }
+
     #[test]
     fn lines_of_the_device_itself_are_never_left_out() {
         for limited in
             ["signpost::http::access", "signpost::recognition::worker", "zbus::connection"]
         {
-            assert!(is_limited(limited), "{limited}");
+            assert_eq!(limit(limited, Level::Warn), Some(0), "{limited}");
         }
         for own in ["signpost::cli::reload", "signpost::camera::owner", "signpost::config"] {
-            assert!(!is_limited(own), "{own}");
+            assert_eq!(limit(own, Level::Warn), None, "{own}");
+            assert_eq!(limit(own, Level::Trace), Some(1), "{own}");
         }
+        assert_eq!(limit("signpost::camera::owner", Level::Info), Some(0));
+        assert_eq!(limit("signpost::cli::systemd", Level::Info), None);
     }
 
     #[test]
