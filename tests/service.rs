@@ -64,11 +64,15 @@ impl Systemd {
     }
 
     fn run(&self, arguments: &[&str], watchdog: Duration) -> Running {
+        Running(self.command(arguments, watchdog).spawn().unwrap())
+    }
+
+    fn command(&self, arguments: &[&str], watchdog: Duration) -> Command {
         let mut command = signpost(self.folder.path());
         command.env("NOTIFY_SOCKET", self.folder.path().join("notify"));
         command.env("WATCHDOG_USEC", watchdog.as_micros().to_string());
         command.args(["run", "--open", "--listen", "127.0.0.1:0"]).args(arguments);
-        Running(command.spawn().unwrap())
+        command
     }
 
     /// Everything that it is told, up to a line that `ends` it.
@@ -119,6 +123,53 @@ fn a_device_without_its_camera_is_ready_and_alive_and_says_so() {
 }
 
 #[test]
+fn a_configured_clip_may_come_later() {
+    let systemd = Systemd::new();
+    let clip = systemd.folder.path().join("clip.mp4");
+    let mut command = systemd.command(&[], Duration::from_secs(2));
+    command.env("SIGNPOST_CAMERA__SOURCE", format!("file:{}", clip.display()));
+    let mut running = Running(command.spawn().unwrap());
+    systemd.until(|line| line == "READY=1");
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/fingerspelling/golden.mp4");
+    std::os::unix::fs::symlink(golden, &clip).unwrap();
+    systemd.until(|line| line.starts_with("STATUS=camera: clip "));
+    assert_eq!(running.terminate(), Some(0));
+}
+
+/// Where Debian's package faketime has its library.
+fn faketime() -> Option<std::path::PathBuf> {
+    let folders = ["x86_64-linux-gnu", "aarch64-linux-gnu"];
+    let path = |folder| Path::new("/usr/lib").join(folder).join("faketime/libfaketime.so.1");
+    folders.into_iter().map(path).find(|library| library.exists())
+}
+
+#[test]
+fn a_clock_that_begins_in_1970_and_jumps_later_harms_nothing() {
+    let Some(library) = faketime() else {
+        assert!(std::env::var_os("CI").is_none(), "the package faketime is missing");
+        println!("skipped: the package faketime is missing");
+        return;
+    };
+    let systemd = Systemd::new();
+    let clock = systemd.folder.path().join("clock");
+    std::fs::write(&clock, "@1970-01-01 00:00:10").unwrap();
+    let mut command = systemd.command(&["--source", "v4l2:/dev/video97"], Duration::from_secs(2));
+    command.env("LD_PRELOAD", library).env("FAKETIME_TIMESTAMP_FILE", &clock);
+    // A real clock that is not set: the monotonic one is as always.
+    command.env("FAKETIME_NO_CACHE", "1").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    let mut running = Running(command.spawn().unwrap());
+    systemd.until(|line| line == "READY=1");
+    systemd.until(|line| line == "WATCHDOG=1");
+    for jump in ["@2026-11-22 12:00:00", "@1970-01-01 00:00:20"] {
+        std::fs::write(&clock, jump).unwrap();
+        for _ in 0..4 {
+            systemd.until(|line| line == "WATCHDOG=1");
+        }
+    }
+    assert_eq!(running.terminate(), Some(0));
+}
+
+#[test]
 fn a_service_without_password_shows_how_to_set_one_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -162,8 +213,11 @@ fn a_service_without_password_shows_how_to_set_one_and_nothing_else() {
     let mut set = signpost(folder.path()).arg("password").stdin(Stdio::piped()).spawn().unwrap();
     std::io::Write::write_all(&mut set.stdin.take().unwrap(), b"correct horse\n").unwrap();
     assert!(set.wait().unwrap().success());
-    let (status, page) = get("/login");
-    assert!(status == 200 && page.contains("current-password"), "{status}: {page}");
+    let deadline = Instant::now() + PATIENCE;
+    while !get("/login").1.contains("current-password") {
+        assert!(Instant::now() < deadline, "the page to log in is shown once there is a password");
+        std::thread::sleep(Duration::from_millis(100));
+    }
     let (_, problem) = get("/api/v1/status");
     assert!(problem.contains("not logged in"), "{problem}");
     assert_eq!(running.terminate(), Some(0));

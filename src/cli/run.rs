@@ -52,6 +52,13 @@ async fn serve(args: &RunArgs, config: Config, journal: Journal) -> Result<(), F
     let entry = if args.open { Entry::Free } else { Entry::Password };
     let (listeners, access) = open(&config, entry).await?;
     gstreamer::init().or_exit(Exit::Camera)?;
+    if args.source.is_some()
+        && let Some(config::Source::File(path)) = config.cameras.first().map(|first| &first.source)
+        && !path.is_file()
+    {
+        // Who types it is there to mend it; a configured one may come later.
+        return Err(camera::Error::NoClip(path.clone())).or_exit(Exit::Camera);
+    }
     let settings = cameras(&config).await?;
 
     let config = Arc::new(config);
@@ -117,12 +124,34 @@ async fn serve(args: &RunArgs, config: Config, journal: Journal) -> Result<(), F
     };
     systemd::stopping();
     drop(stop);
-    tokio::select! {
-        () = shut_down(viewers, owners) => log::info!("stopped"),
-        () = tokio::time::sleep(SHUTDOWN) => log::error!("not all stopped in {SHUTDOWN:?}"),
-        () = signals.wait() => log::warn!("stopped at once by a second signal"),
-    }
+    end(shut_down(viewers, owners), signals.wait()).await;
     outcome
+}
+
+/// Waits for the end that was asked for, not for ever, and not if it is asked for again.
+async fn end(shut_down: impl Future<Output = ()>, again: impl Future<Output = ()>) -> End {
+    tokio::select! {
+        () = shut_down => {
+            log::info!("stopped");
+            End::Orderly
+        }
+        () = tokio::time::sleep(SHUTDOWN) => {
+            log::error!("not all stopped in {SHUTDOWN:?}");
+            End::Late
+        }
+        () = again => {
+            log::warn!("stopped at once by a second signal");
+            End::AtOnce
+        }
+    }
+}
+
+/// How a shutdown went.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum End {
+    Orderly,
+    Late,
+    AtOnce,
 }
 
 /// The sockets of systemd, or else those of the configuration; and who may come in by them.
@@ -175,13 +204,6 @@ pub(super) async fn cameras(config: &Config) -> Result<Vec<camera::Settings>, Fa
         .find(Wanted::Bundle, &config.model.bundle)
         .and_then(|folder| Bundle::open(&folder));
     let demo_clip = bundle.ok().and_then(|bundle| bundle.golden_clip());
-    for camera in &config.cameras {
-        if let config::Source::File(path) = &camera.source
-            && !path.is_file()
-        {
-            return Err(camera::Error::NoClip(path.clone())).or_exit(Exit::Camera);
-        }
-    }
     let plugged = |camera: &config::Camera| {
         use config::Source::{Auto, Libcamera, V4l2};
         matches!(camera.source, Auto | Libcamera | V4l2(_))
@@ -237,5 +259,22 @@ impl Signals {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_comes_in_order_or_late_or_at_once() {
+        let begun = tokio::time::Instant::now();
+        assert_eq!(end(ready(()), pending()).await, End::Orderly);
+        assert_eq!(end(pending(), ready(())).await, End::AtOnce);
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        assert_eq!(end(pending(), pending()).await, End::Late);
+        assert!(begun.elapsed() >= SHUTDOWN);
     }
 }
