@@ -59,6 +59,14 @@ pub enum Error {
         /// What to do about it.
         hint: &'static str,
     },
+    /// Nobody is at a network camera's address.
+    #[error("{words}: {problem}; is it switched on, and is its address right?")]
+    Unreachable {
+        /// The source.
+        words: String,
+        /// What kept us from it.
+        problem: String,
+    },
     /// A device hangs in a call of its driver.
     #[error("{words}: the device does not let go; unplug it, or restart this device")]
     Stuck {

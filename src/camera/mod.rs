@@ -18,6 +18,7 @@ mod picture;
 mod pipeline;
 mod placeholder;
 mod press;
+mod reach;
 mod renditions;
 mod requests;
 mod silence;

@@ -23,6 +23,7 @@ use super::notice::{Notice, Title};
 use super::outage::Outage;
 use super::pipeline::{Event, Outlets, Pipeline};
 use super::placeholder::{Parts, Placeholder};
+use super::reach::reach;
 use super::renditions::Demand;
 use super::requests::{Capture, Requests};
 use super::silence::{LOOK, Silence};
@@ -37,6 +38,9 @@ pub(super) const TEARDOWN: Duration = Duration::from_secs(3);
 /// Listing the connected cameras takes 0.1 s; one that hangs must not keep the others, nor
 /// the end of the program.
 const LISTING: Duration = Duration::from_secs(5);
+
+/// A host that is off is looked for so soon again: to knock at it is cheap.
+const KNOCK: Duration = Duration::from_millis(500);
 
 /// A camera that has no picture by then is shown to be starting.
 const SLOW_START: Duration = Duration::from_millis(700);
@@ -82,12 +86,14 @@ impl Owner {
             if verdict.news {
                 log::warn!(camera = self.name(); "{reason}; it is tried again by itself");
             } else {
-                log::debug!(camera = self.name(); "{reason}; next try in {:?}", verdict.wait);
+                log::debug!(camera = self.name(); "{reason}; it is tried again soon");
             }
             self.is_away(&placeholder, &error, verdict.since);
+            let off = matches!(error, Error::Unreachable { .. });
+            let pause = if off { verdict.wait.min(KNOCK) } else { verdict.wait };
             let wait = async {
                 tokio::select! {
-                    () = tokio::time::sleep(verdict.wait) => {}
+                    () = tokio::time::sleep(pause) => {}
                     () = devices::change(&mut self.settings.devices) => {}
                     () = switched_off(&mut self.requests) => {}
                     _ = self.stop.changed() => {}
@@ -160,6 +166,9 @@ impl Owner {
         let slow = Instant::now() + SLOW_START;
         let ticked = self.ticked.clone();
         let chosen = meanwhile(&ticked, self.choose(placeholder, slow)).await?;
+        if !meanwhile(&ticked, self.reach(&chosen)).await? {
+            return Ok(());
+        }
         let (encoder, flip) = (&self.settings.encoder, direction(self.settings.camera.flip));
         let (pipeline, events) =
             Pipeline::start(&chosen, flip, encoder, &self.clock, &self.outlets, dress)?;
@@ -198,7 +207,9 @@ impl Owner {
         let listed = tokio::select! {
             listed = &mut listed => listed,
             () = sleep_until(slow.into()) => {
-                show_start(placeholder);
+                if !placeholder.is_shown() {
+                    show_start(placeholder);
+                }
                 listed.await
             }
         };
@@ -212,6 +223,19 @@ impl Owner {
         let chosen = source::choose(&self.settings.camera, demo, &devices)?;
         self.had_camera |= chosen.pace == Pace::Device;
         Ok(chosen)
+    }
+
+    /// Whether to go on, now that somebody is at a network camera's address.
+    async fn reach(&mut self, chosen: &Chosen) -> Result<bool, Error> {
+        let config::Source::Rtsp(address) = &self.settings.camera.source else { return Ok(true) };
+        let reached = tokio::select! {
+            reached = reach(address) => reached,
+            () = switched_off(&mut self.requests) => return Ok(false),
+            _ = self.stop.changed() => return Ok(false),
+        };
+        let words = || chosen.words.clone();
+        reached.map_err(|problem| Error::Unreachable { words: words(), problem })?;
+        Ok(true)
     }
 
     async fn drive(

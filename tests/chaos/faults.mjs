@@ -51,7 +51,10 @@ export async function run(stage) {
         const noticed_s = await within(30, () => is("failed"));
         await sleep(3 * random());
         writeFileSync(device, "ok");
-        const back_s = await within(30, () => is("live"));
+        const live_s = await within(30, () => is("live"));
+        // Nothing but the camera is encoded from then on.
+        const { encoded } = (await stage.status()).cameras[0];
+        const back_s = live_s + (await within(30, async () => (await stage.status()).cameras[0].encoded > encoded));
         // So that the next one does not meet a camera that is still starting.
         await sleep(0.3 + 0.5 * random());
         return { kind, noticed_s, back_s };
