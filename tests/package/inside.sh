@@ -73,6 +73,43 @@ UNIT
     check "without them it starts" systemctl restart signpost.service
 }
 
+starts() { journal --boot --output=cat | grep -c '^Starting signpost.service'; }
+socket_is() { [ "$(systemctl show signpost.socket --value --property=ActiveState)" = "$1" ]; }
+answers() { get --fail --max-time 2 --output /dev/null http://127.0.0.1/healthz; }
+
+# With callers, each end counts against the socket's limit; the service comes back with it.
+killed_again_and_again() {
+    local before pid most=$((SECONDS + 60))
+    before=$(starts)
+    while [ $(($(starts) - before)) -lt 8 ] && [ $SECONDS -lt $most ]; do
+        answers
+        pid=$(property MainPID)
+        [ "$pid" = 0 ] || kill -KILL "$pid"
+        sleep 0.3
+    done
+    check "killed again and again while somebody calls" test $(($(starts) - before)) -ge 8
+    check "it is active again" soon 30 is ActiveState active
+    check "and answers on port 80" soon 10 answers
+}
+
+# What is wrong stays wrong: it is not tried again, not by those who call either.
+wrong_configuration() {
+    local before tried _
+    printf '[sessions]\nmax_viewerz = 99\n' >/etc/signpost/signpost.toml.d/wrong.toml
+    if systemctl restart signpost.service; then wrong "a wrong configuration does not start"; fi
+    check "a wrong configuration is a failed start" is ActiveState failed
+    check "with its exit code" is ExecMainStatus 3
+    check "with the reason in the journal" says "/etc/signpost/signpost.toml.d/wrong.toml:2: sessions.max_viewerz = 99: there is no such key; the nearest is sessions.max_viewers"
+    before=$(starts)
+    for _ in {1..20}; do answers; done
+    tried=$(($(starts) - before))
+    check "20 callers have it started 1 to 5 times: $tried" test $tried -ge 1 -a $tried -le 5
+    check "then the socket refuses them" soon 5 socket_is failed
+    rm /etc/signpost/signpost.toml.d/wrong.toml
+    check "put right, it starts" systemctl restart signpost.service
+    check "and answers on port 80" soon 10 answers
+}
+
 first_boot() {
     check "the package is installed" dpkg --install /root/signpost.deb
     check "the service is active at once" soon 30 is ActiveState active
@@ -134,14 +171,8 @@ first_boot() {
 
     hang
 
-    printf '[sessions]\nmax_viewerz = 99\n' >/etc/signpost/signpost.toml.d/wrong.toml
-    if systemctl restart signpost.service; then wrong "a wrong configuration does not start"; fi
-    check "a wrong configuration is a failed start" is ActiveState failed
-    check "with its exit code" is ExecMainStatus 3
-    check "with the reason in the journal" says "/etc/signpost/signpost.toml.d/wrong.toml:2: sessions.max_viewerz = 99: there is no such key; the nearest is sessions.max_viewers"
-    get --max-time 3 http://127.0.0.1/ >/dev/null
-    rm /etc/signpost/signpost.toml.d/wrong.toml
-    check "put right, it starts" systemctl restart signpost.service
+    wrong_configuration
+    killed_again_and_again
 
     local before
     before=$(property MainPID)
