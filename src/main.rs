@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use signpost::cli::exit::{Exit, Failure, OrExit as _};
-use signpost::cli::{Cli, Command, allocator, bench, check, log, password, read, run};
+use signpost::cli::{Cli, Command, allocator, bench, check, installed, log, password, read, run};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -19,7 +19,12 @@ fn main() -> ExitCode {
 
 fn command(cli: &Cli) -> Result<(), Failure> {
     let config = match (&cli.command, cli.load()) {
-        (Command::Check, config) => return check::check(config),
+        (Command::Check, config) => {
+            // A configuration of one's own is not the service's.
+            let own = cli.config.is_some();
+            let service = if own { None } else { installed::Service::of_this_device() };
+            return check::check(config, service.as_ref());
+        }
         (_, config) => config.or_exit(Exit::Configuration)?,
     };
     let journal = log::start(&config.log);

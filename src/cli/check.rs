@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::exit::{Exit, Failure, OrExit as _};
+use super::installed::{Service, State};
 use super::run;
 use crate::camera::{self, Camera};
 use crate::clock::Clock;
@@ -16,6 +17,9 @@ use crate::http::{self, Access, BindError, Entry};
 
 /// A camera owner gives up on its first picture after 10 s; then it says why.
 const FIRST_PICTURE: Duration = Duration::from_secs(12);
+
+/// What is said of a camera that a program has open; tests/config holds it against that.
+const IN_USE: &str = "; another program uses it";
 
 /// One thing that was looked at.
 #[derive(Debug, PartialEq)]
@@ -44,8 +48,12 @@ impl Finding {
 }
 
 /// Prints every value with where it came from, and every finding; fails with
-/// [`Exit::CheckFailed`] if one is wrong. Nothing is left running or changed.
-pub fn check(config: Result<Config, ConfigError>) -> Result<(), Failure> {
+/// [`Exit::CheckFailed`] if one is wrong. Nothing is left running or changed. With `service`
+/// the configuration is that of the installed one, and what it would do is told.
+pub fn check(
+    config: Result<Config, ConfigError>,
+    service: Option<&Service>,
+) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     let config = match config {
         Ok(config) => config,
@@ -57,9 +65,10 @@ pub fn check(config: Result<Config, ConfigError>) -> Result<(), Failure> {
     for value in &config.effective {
         writeln!(out, "{}", line(value)).or_exit(Exit::CheckFailed)?;
     }
-    writeln!(out, "\nWhat `signpost run` would do here:").or_exit(Exit::CheckFailed)?;
+    let who = if service.is_some() { "signpost.service" } else { "`signpost run`" };
+    writeln!(out, "\nWhat {who} would do here:").or_exit(Exit::CheckFailed)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let findings = runtime.or_exit(Exit::CheckFailed)?.block_on(look(&config));
+    let findings = runtime.or_exit(Exit::CheckFailed)?.block_on(look(&config, service));
     let mut wrong = 0;
     for Finding { what, outcome } in &findings {
         let (word, text) = match outcome {
@@ -93,15 +102,20 @@ fn line(value: &Effective) -> String {
     format!("{} = {}  ({})", value.key(), value.value, value.origin)
 }
 
-async fn look(config: &Config) -> Vec<Finding> {
+async fn look(config: &Config, service: Option<&Service>) -> Vec<Finding> {
     let mut findings = vec![Finding::new("configuration", Fine(differences(config)))];
     let remarks = config.remarks.iter().cloned().map(Note);
     findings.extend(remarks.map(|remark| Finding::new("configuration", remark)));
     let complaints = complaints(config).into_iter().map(Wrong);
     findings.extend(complaints.map(|complaint| Finding::new("files", complaint)));
+    findings.extend(service.map(|service| Finding::new("service", of(service))));
+    let addresses = match service {
+        Some(service) => handed_over(service, config),
+        None => listening(config).await,
+    };
     findings.extend([
-        Finding::new("login", login(config)),
-        Finding::new("addresses", listening(config).await),
+        Finding::new("login", login(config, service)),
+        Finding::new("addresses", addresses),
         Finding::new("viewers", Fine(viewers(config))),
         Finding::new("network", Fine(network(config))),
         Finding::new("model", model(config)),
@@ -115,7 +129,7 @@ async fn look(config: &Config) -> Vec<Finding> {
             let encoder = settings.first().map(|first| first.encoder.clone());
             let words = encoder.map(|encoder| format!("{}: {}", encoder.element, encoder.reason));
             findings.extend(words.map(|words| Finding::new("encoder", Fine(words))));
-            findings.extend(cameras(config, settings).await);
+            findings.extend(cameras(config, settings, service).await);
         }
         Err(failure) => {
             findings.push(Finding::new("camera", Wrong(errors::chain(failure.error.as_ref()))));
@@ -124,8 +138,44 @@ async fn look(config: &Config) -> Vec<Finding> {
     findings
 }
 
-fn login(config: &Config) -> Outcome {
-    if let Err(error) = Access::new(config, Entry::Password) {
+/// How the installed service is.
+fn of(service: &Service) -> Outcome {
+    const UNITS: &str = "signpost.service";
+    match &service.state {
+        State::Active => Fine(format!("{UNITS} runs: {}", service.status)),
+        State::Failed => Note(format!(
+            "{UNITS} has failed: `journalctl -u {UNITS}` says why; once that is put right, \
+             sudo systemctl restart {UNITS}"
+        )),
+        State::Other(state) => {
+            Note(format!("{UNITS} is {state}; sudo systemctl start {UNITS} starts it"))
+        }
+    }
+}
+
+/// The addresses that systemd opens for the service.
+fn handed_over(service: &Service, config: &Config) -> Outcome {
+    let addresses: Vec<String> = service.addresses.iter().map(ToString::to_string).collect();
+    let words = format!("{} of signpost.socket", addresses.join(", "));
+    let mut set = config.effective.iter().filter(|value| value.origin != "default");
+    if service.socket != State::Active {
+        let start = "sudo systemctl restart signpost.service";
+        return Note(format!("{words}, which does not listen just now; {start} opens it"));
+    }
+    match set.find(|value| (value.section, value.name) == ("http", "listen")) {
+        Some(value) => {
+            Note(format!("{words}; http.listen ({}) has no effect on the service", value.origin))
+        }
+        None => Fine(words),
+    }
+}
+
+fn login(config: &Config, service: Option<&Service>) -> Outcome {
+    let access = match service {
+        Some(service) => Access::as_service(config, &service.addresses, Entry::Password),
+        None => Access::new(config, Entry::Password),
+    };
+    if let Err(error) = access {
         return Wrong(errors::chain(&error));
     }
     let file = &config.access.password_file;
@@ -134,6 +184,9 @@ fn login(config: &Config) -> Outcome {
             let hours = config.access.login.as_secs() / 3600;
             let file = file.display();
             Fine(format!("who knows the password ({file}), for {hours} hours"))
+        }
+        Err(error @ PasswordError::Absent) if service.is_some() => {
+            Note(format!("{error}; until then the page shows nothing but how to do that"))
         }
         Err(error @ PasswordError::Absent) => {
             Note(format!("{error}; without one, only `run --open` lets anybody in"))
@@ -199,7 +252,11 @@ fn model(config: &Config) -> Outcome {
 }
 
 /// Starts every camera as `run` does and waits for its first picture.
-async fn cameras(config: &Config, settings: Vec<camera::Settings>) -> Vec<Finding> {
+async fn cameras(
+    config: &Config,
+    settings: Vec<camera::Settings>,
+    service: Option<&Service>,
+) -> Vec<Finding> {
     let clock = Clock::start();
     let mut findings = Vec::new();
     for (index, settings) in settings.into_iter().enumerate() {
@@ -210,7 +267,7 @@ async fn cameras(config: &Config, settings: Vec<camera::Settings>) -> Vec<Findin
         let mut status = started.camera.status();
         let decided = status.wait_for(|status| *status != camera::Status::Starting);
         let outcome = match tokio::time::timeout(FIRST_PICTURE, decided).await {
-            Ok(Ok(status)) => shown(&status, &why),
+            Ok(Ok(status)) => beside(service, shown(&status, &why)),
             _ => Wrong("no picture, and no reason either".to_owned()),
         };
         drop(stop);
@@ -240,5 +297,85 @@ fn shown(status: &camera::Status, why: &str) -> Outcome {
         }
         camera::Status::Failed(away) => Wrong(away.reason.clone()),
         camera::Status::Starting | camera::Status::Stopped => Wrong("it does not start".to_owned()),
+    }
+}
+
+/// While the service runs, a camera that is in use is so by it.
+fn beside(service: Option<&Service>, outcome: Outcome) -> Outcome {
+    match outcome {
+        Wrong(reason) if service.is_some_and(Service::runs) && reason.contains(IN_USE) => {
+            Note("in use, by the service that runs; it says what it shows".to_owned())
+        }
+        outcome => outcome,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::{self, Layer};
+
+    fn service(state: State) -> Service {
+        Service {
+            addresses: vec!["[::]:80".parse().unwrap(), "[::]:443".parse().unwrap()],
+            socket: State::Active,
+            state,
+            status: "camera: demo clip".into(),
+        }
+    }
+
+    fn config(text: &str, state: &Path) -> Config {
+        let file = Layer::File { name: "signpost.toml".into(), text: text.into() };
+        config::read(&[file], state).unwrap()
+    }
+
+    #[test]
+    fn the_service_may_lack_a_password_where_run_may_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config("[http]\nlisten = [\"0.0.0.0:8080\"]\n", folder.path());
+        assert!(matches!(login(&config, None), Wrong(_)));
+        let said = login(&config, Some(&service(State::Active)));
+        let words = "no password is set: set one with `signpost password`; until then the page \
+                     shows nothing but how to do that";
+        assert_eq!(said, Note(words.into()));
+    }
+
+    #[test]
+    fn addresses_of_the_service_are_those_of_its_socket() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut service = service(State::Active);
+        let plain = config("", folder.path());
+        let words = "[::]:80, [::]:443 of signpost.socket";
+        assert_eq!(handed_over(&service, &plain), Fine(words.into()));
+        let set = config("[http]\nlisten = [\"0.0.0.0:8080\"]\n", folder.path());
+        let told = "http.listen (signpost.toml:2) has no effect on the service";
+        assert_eq!(handed_over(&service, &set), Note(format!("{words}; {told}")));
+        service.socket = State::Failed;
+        assert!(matches!(handed_over(&service, &plain), Note(told) if told.contains("restart")));
+    }
+
+    #[test]
+    fn a_camera_in_use_is_wrong_unless_the_service_runs() {
+        let busy = || Wrong(format!("camera /dev/video0: Device is busy{IN_USE}: stop that one"));
+        assert_eq!(beside(None, busy()), busy());
+        assert_eq!(beside(Some(&service(State::Failed)), busy()), busy());
+        assert!(matches!(beside(Some(&service(State::Active)), busy()), Note(_)));
+        let absent = || Wrong("camera /dev/video9: no such file".to_owned());
+        assert_eq!(beside(Some(&service(State::Active)), absent()), absent());
+    }
+
+    #[test]
+    fn a_service_that_does_not_run_is_a_note() {
+        assert_eq!(
+            of(&service(State::Active)),
+            Fine("signpost.service runs: camera: demo clip".into())
+        );
+        for state in [State::Failed, State::Other("inactive".into())] {
+            assert!(matches!(of(&service(state)), Note(told) if told.contains("systemctl")));
+        }
     }
 }

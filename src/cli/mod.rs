@@ -6,6 +6,7 @@ mod bench_live;
 pub mod check;
 pub mod clip;
 pub mod exit;
+pub mod installed;
 pub mod log;
 mod owners;
 pub mod password;

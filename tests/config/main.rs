@@ -270,7 +270,7 @@ fn an_address_in_use_and_a_model_that_is_not_there_are_told() {
 #[test]
 #[ignore = "a_camera_that_another_process_uses_is_told runs it"]
 fn with_a_busy_camera() {
-    use signpost::cli::{Cli, Command, check, log, run};
+    use signpost::cli::{Cli, Command, check, installed, log, run};
     let Some(words) = std::env::var_os("WITH_A_BUSY_CAMERA") else { return };
     busy::register();
     let words = words.into_string().unwrap();
@@ -281,9 +281,12 @@ fn with_a_busy_camera() {
             let journal = log::start(&config.log);
             run::run(args, config, journal)
         }
-        _ => check::check(cli.load()),
+        _ => {
+            let told = std::env::var("BESIDE_A_SERVICE").unwrap_or_default();
+            check::check(cli.load(), installed::Service::read(&told).as_ref())
+        }
     };
-    let failure = outcome.unwrap_err();
+    let Err(failure) = outcome else { return };
     failure.tell();
     std::process::exit(failure.exit as i32);
 }
@@ -312,6 +315,13 @@ fn a_camera_that_another_process_uses_is_told() {
     let told =
         "camera /dev/video0: Device '/dev/video0' is busy; another program uses it: stop that one";
     ends(&mut itself(&["check"]), 1, &[&format!("wrong  camera camera: {told}")]);
+    let service = "Id=signpost.service\nLoadState=loaded\nActiveState=active\n\n\
+                   Id=signpost.socket\nLoadState=loaded\nActiveState=active\n";
+    let mut beside = itself(&["check"]);
+    beside.env("BESIDE_A_SERVICE", service);
+    let output = beside.output().unwrap();
+    let told_beside = String::from_utf8_lossy(&output.stdout);
+    assert!(told_beside.contains("note   camera camera: in use"), "{told_beside}");
     let mut run = itself(&["run", "--open", "--listen", "127.0.0.1:0"]);
     let mut child = run.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);

@@ -110,36 +110,47 @@ wrong_configuration() {
     check "and answers on port 80" soon 10 answers
 }
 
-first_boot() {
-    check "the package is installed" dpkg --install /root/signpost.deb
-    check "the service is active at once" soon 30 is ActiveState active
-    check "it starts at boot" systemctl is-enabled signpost.service signpost.socket
-    # Without a password.
-    check "it says how to set a password" grep -q "sudo signpost password" <(get http://127.0.0.1/login)
+without_a_password() {
     local path
+    check "it says how to set a password" grep -q "sudo signpost password" <(get http://127.0.0.1/login)
     for path in snapshot.jpg stream.mjpeg status config log; do
         check "and shows nothing else: $path" grep -q "no password is set" <(get "http://127.0.0.1/api/v1/$path")
     done
     check "nobody is kept waiting on port 443" test "$(get --max-time 5 https://127.0.0.1/; echo $?)" != 28
+    cp /usr/share/doc/signpost/examples/production.toml /etc/signpost/signpost.toml.d/
+    looked "as for the field, without a password"
+    check "which it says" grep -q "^note   login: no password is set" /root/looked
+    rm /etc/signpost/signpost.toml.d/production.toml
+}
 
+# looked WORDS: "signpost check" beside the service.
+looked() {
+    signpost check >/root/looked
+    check "signpost check: it would run, $1" test $? = 0
+    check "in these words" grep "^It would run" /root/looked
+    check "with the service's addresses" grep -F "addresses: [::]:80, [::]:443 of signpost.socket" /root/looked
+    check "beside it" grep "^ok     service: signpost.service runs" /root/looked
+}
+
+serves() {
+    local started ready most=0 now
     check "a password is set" signpost password <<<"$password"
     printf '[[camera]]\nsource = "demo"\n' >/etc/signpost/signpost.toml.d/demo.toml
     systemctl restart signpost.service
     check "the service is active" is ActiveState active
     check "its status names the source" soon 10 status_says "demo clip"
-    local started ready
     started=$(property ExecMainStartTimestampMonotonic)
     ready=$(property ActiveEnterTimestampMonotonic)
     fine "READY after $(((ready - started) / 1000)) ms"
+    looked "with a password"
 
     check "memory is never writable and executable" is MemoryDenyWriteExecute yes
     check "its exposure is at most 1.5" systemd-analyze security --threshold=15 --no-pager signpost.service
     log_in
     (SIGNPOST_TOKEN=$(cat $token) signpost-visitor read http://192.0.2.1/ "HELLO WORLD" --seconds 240 >/root/read 2>&1; echo $? >/root/read.code) &
-    local most=0 now
     while [ ! -f /root/read.code ]; do
         now=$(sed -n 's/^VmRSS:[[:space:]]*\([0-9]*\) kB/\1/p' "/proc/$(property MainPID)/status")
-        [ "${now:-0}" -le $most ] || most=$now
+        [ "${now:-0}" -le "$most" ] || most=$now
         sleep 1
     done
     check "a peer decodes pictures and reads: $(tail -n1 /root/read)" test "$(cat /root/read.code)" = 0
@@ -150,15 +161,19 @@ first_boot() {
     check "the journal has CAMERA" field CAMERA
     check "the journal has MODEL" field MODEL
     check "what is signed is in no journal" test -z "$(journal --output=cat | grep -E 'signed|HELLO')"
+}
 
-    # What the service may ask of systemd.
+# What the service may ask of systemd.
+asks() {
     check "it reads its own journal" grep -q '"camera":"camera"' <(api "http://127.0.0.1/api/v1/log")
     check "it reads the kernel's lines" grep -q '"lines":' <(api "http://127.0.0.1/api/v1/log?of=kernel")
     check "it names the device" api --request PUT --json '{"name":"hall-door"}' http://127.0.0.1/api/v1/device/name
     check "the name is the device's" grep -qx hall-door /etc/hostname
     check "the page is opened under it" grep -qE '"status":"(healthy|degraded)"' <(get --header "Host: hall-door.local" http://127.0.0.1/healthz)
     check "a setting is stored" api --request PATCH --json '{"encoder":{"bitrate_kbps":1234}}' http://127.0.0.1/api/v1/config
+}
 
+falls() {
     local restarts
     restarts=$(property NRestarts)
     kill -STOP "$(property MainPID)"
@@ -168,18 +183,29 @@ first_boot() {
     kill -KILL "$(property MainPID)"
     check "a program that is killed is restarted" soon 30 is NRestarts $((restarts + 2))
     check "and is active again" soon 30 is ActiveState active
+}
 
-    hang
-
-    wrong_configuration
-    killed_again_and_again
-
+upgrade() {
     local before
     before=$(property MainPID)
     check "an upgrade succeeds" dpkg --install /root/signpost.deb
     check "and the service is active" soon 30 is ActiveState active
     check "in another process" test "$(property MainPID)" != "$before"
     check "with the configuration that it had" test -e /etc/signpost/signpost.toml.d/demo.toml
+}
+
+first_boot() {
+    check "the package is installed" dpkg --install /root/signpost.deb
+    check "the service is active at once" soon 30 is ActiveState active
+    check "it starts at boot" systemctl is-enabled signpost.service signpost.socket
+    without_a_password
+    serves
+    asks
+    falls
+    hang
+    wrong_configuration
+    killed_again_and_again
+    upgrade
     log_in
     touch /root/restarted
     check "it restarts the device" api --request POST http://127.0.0.1/api/v1/device/restart
