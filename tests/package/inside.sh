@@ -133,7 +133,7 @@ looked() {
 }
 
 serves() {
-    local started ready most=0 now
+    local started ready took most=0 now
     check "a password is set" signpost password <<<"$password"
     printf '[[camera]]\nsource = "demo"\n' >/etc/signpost/signpost.toml.d/demo.toml
     systemctl restart signpost.service
@@ -141,7 +141,8 @@ serves() {
     check "its status names the source" soon 10 status_says "demo clip"
     started=$(property ExecMainStartTimestampMonotonic)
     ready=$(property ActiveEnterTimestampMonotonic)
-    fine "READY after $(((ready - started) / 1000)) ms"
+    took=$(((ready - started) / 1000))
+    check "READY comes within 1500 ms: after $took" test "$took" -gt 0 -a "$took" -le 1500
     looked "with a password"
 
     check "memory is never writable and executable" is MemoryDenyWriteExecute yes
