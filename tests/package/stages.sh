@@ -122,10 +122,12 @@ piuparts_stage() {
     tail -n1 "$log"
 }
 
-# Reads "system" and "log" of its caller.
+# Reads "system" and "log" of its caller. The kernel's lines are this machine's.
 container() {
+    local kernel=()
+    [ ! -c /dev/kmsg ] || kernel=(--bind=/dev/kmsg --capability=CAP_SYSLOG)
     within 600 systemd-nspawn --quiet --directory="$system" --boot --private-network --register=no --keep-unit \
-        </dev/null >>"$log" 2>&1
+        ${kernel[@]+"${kernel[@]}"} </dev/null >>"$log" 2>&1
 }
 
 # The package under a systemd of its own, as PID 1 of a container without a network.
@@ -137,6 +139,7 @@ systemd_stage() {
         left_out "systemd cannot run here: see the line above"
         return
     fi
+    [ -c /dev/kmsg ] || left_out "the kernel's lines cannot be read here: there is no /dev/kmsg"
     need_base
     build --quiet --package signpost-visitor --package signpost-stuck
     folder=$(mktemp -d "$cache/base/systemd.XXXXXX")
