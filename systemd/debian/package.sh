@@ -66,7 +66,9 @@ papers() {
     cargo metadata --manifest-path "$root/Cargo.toml" --locked --format-version 1 --filter-platform "$(triple "$arch")" \
         >"$package_folder/metadata.json"
     python3 "$papers" copyright "$package_folder/metadata.json" >"$documents/copyright"
-    python3 "$papers" licences "$package_folder/metadata.json" | gzip -9n >"$documents/third-party.txt.gz"
+    python3 "$papers" traces "$root/systemd/debian/notices/litert.txt" "$folder/usr/lib/signpost/libLiteRt.so" "$arch"
+    python3 "$papers" licences "$package_folder/metadata.json" "$root/systemd/debian/notices" |
+        gzip -9n >"$documents/third-party.txt.gz"
     gzip -9nc "$root/systemd/debian/changelog" >"$documents/changelog.gz"
     gzip -9nc "$root/systemd/debian/signpost.8" >"$folder/usr/share/man/man8/signpost.8.gz"
     # It writes beside every Cargo.toml of the workspace: in a copy, then.

@@ -1,7 +1,9 @@
 """Writes what the package says of its parts.
 
 papers.py copyright METADATA        Debian's copyright file, on standard output
-papers.py licences METADATA         the licence texts of all crates that are linked
+papers.py licences METADATA NOTICES  the licence texts of all crates that are linked, and of
+                                    what else is in the package, from the folder NOTICES
+papers.py traces NOTICE LIBRARY ARCH fails where a part that NOTICE names is not in LIBRARY
 papers.py sbom SBOM METADATA ROOT EPOCH [NAME VERSION FILE URL].. completes cargo cyclonedx's file
 
 METADATA is what "cargo metadata" says for the target.
@@ -75,7 +77,8 @@ License: Apache-2.0
 Files: usr/lib/signpost/libLiteRt.so
 Copyright: The TensorFlow Authors and Google LLC
 License: Apache-2.0
-Comment: LiteRT 2.1.6, https://github.com/google-ai-edge/LiteRT, unmodified.
+Comment: LiteRT 2.1.6, https://github.com/google-ai-edge/LiteRT, unmodified. What is
+ linked into it, each part under a licence of its own, is in third-party.txt.gz.
 
 Files: usr/share/signpost/models/hands/*
 Copyright: The MediaPipe Authors and Google LLC
@@ -94,14 +97,18 @@ Comment: MediaPipe 0.10.21, https://github.com/google-ai-edge/mediapipe, unmodif
         for package in packages:
             print(f"  {package['name']} {package['version']}")
     print(
-        """
+        """\
+ OFL-1.1:
+  the letters of noto-sans-mono-bitmap: Noto Sans Mono, Copyright 2015 Google LLC and
+  2022 The Noto Project Authors
+
 License: Apache-2.0
  Licensed under the Apache License, Version 2.0. On Debian systems its text is in
  /usr/share/common-licenses/Apache-2.0."""
     )
 
 
-def licences(metadata):
+def licences(metadata, notices):
     print("Crates that are linked into signpost, with their licence texts.\n")
     users = {}
     for package in linked(metadata):
@@ -112,6 +119,22 @@ def licences(metadata):
         print("\n".join(names))
         print("-" * 78)
         print(text + "\n")
+    print("=" * 78)
+    print("What is in the package beside these crates.\n")
+    for name in sorted(os.listdir(notices)):
+        with open(os.path.join(notices, name), encoding="utf-8") as file:
+            print("=" * 78)
+            print(file.read())
+
+
+def traces(notice, library, arch):
+    with open(notice, encoding="utf-8") as file:
+        named = re.findall(r"\[trace(?: on (\w+))?: (.*)\]", file.read())
+    with open(library, "rb") as file:
+        content = file.read()
+    gone = [trace for on, trace in named if on in ("", arch) and trace.encode() not in content]
+    if gone or not named:
+        sys.exit(f"{notice}: {library} has no trace of {gone}: look anew at what is linked into it")
 
 
 def sbom(path, metadata, root, epoch, *parts):
@@ -157,4 +180,4 @@ def sbom(path, metadata, root, epoch, *parts):
 
 
 if __name__ == "__main__":
-    {"copyright": copyright_file, "licences": licences, "sbom": sbom}[sys.argv[1]](*sys.argv[2:])
+    {"copyright": copyright_file, "licences": licences, "traces": traces, "sbom": sbom}[sys.argv[1]](*sys.argv[2:])

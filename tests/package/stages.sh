@@ -78,8 +78,11 @@ check_contents() {
         ! grep -rqF -- "$part" "$tree" || die "the package for $1 names $part: $(grep -rlF -- "$part" "$tree" | head -n3)"
     done
     grep -q "MediaPipe Authors" "$tree/usr/share/doc/signpost/copyright" || die "the copyright file is not ours"
-    zgrep -q "Permission is hereby granted" "$tree/usr/share/doc/signpost/third-party.txt.gz" || die "no licence texts"
-    for part in copyright third-party.txt.gz sbom.cdx.json changelog.gz; do
+    # Of crates, of the letters, of what is in the LiteRT library.
+    for part in "Permission is hereby granted" "SIL OPEN FONT LICENSE" "For XNNPACK software" "Takuya OOURA"; do
+        zgrep -q "$part" "$tree/usr/share/doc/signpost/third-party.txt.gz" || die "the licence texts lack \"$part\""
+    done
+    for part in NOTICE copyright third-party.txt.gz sbom.cdx.json changelog.gz; do
         [ -s "$tree/usr/share/doc/signpost/$part" ] || die "the package has no $part"
     done
     [ ! -e "$tree/usr/share/signpost/models/fingerspelling/train" ] || die "the package has the training code"
