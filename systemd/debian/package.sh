@@ -125,14 +125,29 @@ need_cross() {
     need_arm64
 }
 
+# A checksum of everything that a package is made from.
+sources() {
+    local parts=(Cargo.lock Cargo.toml LICENSE NOTICE dev models pipelines src systemd)
+    tar -C "$root" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=a=rX \
+        --exclude=__pycache__ -c "${parts[@]}" | sha256sum | cut -d' ' -f1
+}
+
+# made_from ARCH: what "sources" was for its package; nothing where there is none.
+made_from() {
+    local found=("$package_folder/signpost_"*"_$1.deb")
+    [ ! -f "${found[0]}" ] || cat "$package_folder/sources_$1" 2>/dev/null || echo "unknown"
+}
+
 # make_package ARCH: leaves target/package/signpost_VERSION_ARCH.deb.
 make_package() {
-    local arch=$1
+    local arch=$1 from
+    from=$(sources)
     compile "$arch" "$package_folder/build"
     gather "$arch" "$package_folder/build"
-    rm -f "$package_folder/signpost_"*"_$arch.deb"
+    rm -f "$package_folder/signpost_"*"_$arch.deb" "$package_folder/sources_$arch"
     (cd "$root" && "$cache/tools/bin/cargo-deb" --quiet --no-build --no-strip --locked --package signpost \
         --target "$(triple "$arch")" --output "$package_folder/") || die "cargo-deb failed: it says why above"
+    printf '%s\n' "$from" >"$package_folder/sources_$arch"
 }
 
 # package_of ARCH

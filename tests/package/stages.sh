@@ -30,18 +30,36 @@ slow_steps() {
     done
 }
 
-# timed NAME COMMAND..
+# timed NAME COMMAND..: in a subshell of its own, whose status nobody asks for: within "||"
+# and "if" what fails would go on.
 timed() {
-    local name=$1 begun=$SECONDS status=0
+    local name=$1 begun=$SECONDS status
     shift
-    "$@" || status=$?
+    set +e
+    (
+        set -e
+        "$@"
+    )
+    status=$?
+    set -e
     say "$name: $((SECONDS - begun)) s"
     return $status
 }
 
-# can_have COMMAND..: 1 where what it fetches cannot be had, which it says.
+# can_have COMMAND..: 1 where what it fetches cannot be had, which it says. What it sets is
+# gone afterwards; a PATH too.
 can_have() {
     ("$@") || return 1
+}
+
+# have_package ARCH: whether there is one. One that was made from other sources is not
+# tried in place of these.
+have_package() {
+    local made
+    made=$(made_from "$1")
+    [ -n "$made" ] || return 1
+    [ "$made" = "$(sources)" ] ||
+        die "the package for $1 was made from other sources than these: run \"./dev package --arch $1\", then again"
 }
 
 package_stage() {
@@ -50,6 +68,8 @@ package_stage() {
         left_out "packages cannot be made here: see the line above"
         return
     fi
+    need_rust
+    need_runtime
     need_epoch
     arm64_folder
     for arch in "${package_arches[@]}"; do
@@ -110,7 +130,8 @@ need_base() {
 
 piuparts_stage() {
     local log=$cache/base/piuparts.log package
-    package=$(package_of "$machine_arch") || { left_out "there is no package"; return; }
+    have_package "$machine_arch" || { left_out "there is no package: run \"./dev package\""; return; }
+    package=$(package_of "$machine_arch")
     [ "$(id -u)" = 0 ] || { left_out "piuparts needs root"; return; }
     if ! can_have install_packages "${piuparts_packages[@]}" || ! can_have timed "a Debian 12" need_base; then
         left_out "piuparts cannot run here: see the line above"
@@ -136,7 +157,8 @@ container() {
 # The package under a systemd of its own, as PID 1 of a container without a network.
 systemd_stage() {
     local package folder system log
-    package=$(package_of "$machine_arch") || { left_out "there is no package"; return; }
+    have_package "$machine_arch" || { left_out "there is no package: run \"./dev package\""; return; }
+    package=$(package_of "$machine_arch")
     [ "$(id -u)" = 0 ] || { left_out "systemd-nspawn needs root"; return; }
     if ! can_have install_packages "${container_packages[@]}" || ! can_have timed "a Debian 12" need_base; then
         left_out "systemd cannot run here: see the line above"
@@ -144,6 +166,7 @@ systemd_stage() {
     fi
     [ -c /dev/kmsg ] || left_out "the kernel's lines cannot be read here: there is no /dev/kmsg"
     need_base
+    prepare
     build --quiet --package signpost-visitor --package signpost-stuck
     folder=$(mktemp -d "$cache/base/systemd.XXXXXX")
     # shellcheck disable=SC2064 # of this folder
@@ -197,7 +220,7 @@ need_emulated() {
 }
 
 arm64_stage() {
-    package_of arm64 >/dev/null || { left_out "there is no package"; return; }
+    have_package arm64 || { left_out "there is no package: run \"./dev package\""; return; }
     [ "$machine" = x86_64 ] || { left_out "./dev test has run this machine's own program already"; return; }
     if ! can_have install_packages "${emulator_packages[@]}" || ! can_have need_cross arm64; then
         left_out "arm64 programs cannot run here: see the line above"
