@@ -213,6 +213,15 @@ left() {
     systemctl list-units --all --no-legend --plain 'signpost*'
 }
 
+# One who was there before is no part of the package.
+namesake() {
+    useradd --no-create-home --comment "another one" signpost
+    check "beside a user of its name it is installed" dpkg --install /root/signpost.deb
+    check "and purged" dpkg --purge signpost
+    check "that user stays" grep -q "another one" <(getent passwd signpost)
+    check "and its group" getent group signpost
+}
+
 removal() {
     check "a removal succeeds" dpkg --remove signpost
     check "the service has ended" test "$(pgrep -cx signpost)" = 0
@@ -252,6 +261,7 @@ second_boot() {
     warnings=$(journal --priority=warning --boot --output=cat)
     check "nothing is to be warned of: $warnings" test -z "$warnings"
     removal
+    namesake
 }
 
 if [ -e /root/restarted ]; then
