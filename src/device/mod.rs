@@ -1,6 +1,6 @@
 //! The device that this program runs on: its name, its restart, its journal. systemd's
-//! services do the work, over D-Bus; what this program may ask of them is in
-//! `systemd/polkit`.
+//! services and avahi-daemon do the work, over D-Bus; what this program may ask of them is
+//! in `systemd/polkit` and `systemd/dbus`.
 
 pub mod journal;
 
@@ -20,7 +20,7 @@ pub enum DeviceError {
     #[error("allowed is a name of 1 to 63 of a-z, 0-9 and -, with no - at its ends")]
     Name,
     /// No system bus, no such service there, or no right to ask.
-    #[error("{service} of systemd did not {what}: {reason}")]
+    #[error("{service} did not {what}: {reason}")]
     Refused {
         /// Its name on the bus.
         service: &'static str,
@@ -34,7 +34,7 @@ pub enum DeviceError {
     Journal(String),
 }
 
-/// One of systemd's services.
+/// A service on the system bus.
 struct Service {
     name: &'static str,
     path: &'static str,
@@ -52,6 +52,12 @@ const LOGIN: Service = Service {
     path: "/org/freedesktop/login1",
     interface: "org.freedesktop.login1.Manager",
 };
+
+const AVAHI: Service =
+    Service { name: "org.freedesktop.Avahi", path: "/", interface: "org.freedesktop.Avahi.Server" };
+
+/// What avahi-daemon says to the name that it has.
+const SAME_NAME: &str = "org.freedesktop.Avahi.NoChangeError";
 
 /// A host name of one label (RFC 1123, 2.1), in lower case, as mDNS takes it (RFC 6762).
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -96,6 +102,18 @@ pub async fn set_name(name: &Name) -> Result<(), DeviceError> {
 /// [`DeviceError::Refused`].
 pub async fn restart() -> Result<(), DeviceError> {
     LOGIN.ask("restart the device", "Reboot", &(false,)).await
+}
+
+/// Has avahi-daemon answer to the name as NAME.local at once: it looks up the device's name
+/// only when it starts (avahi 0.8). That we may ask is in `systemd/dbus`.
+///
+/// # Errors
+/// [`DeviceError::Refused`], also where there is no avahi-daemon.
+pub async fn announce(name: &Name) -> Result<(), DeviceError> {
+    match AVAHI.ask("announce the name", "SetHostName", &(name.as_str(),)).await {
+        Err(DeviceError::Refused { reason, .. }) if reason.contains(SAME_NAME) => Ok(()),
+        answer => answer,
+    }
 }
 
 impl Service {

@@ -87,7 +87,8 @@ struct DeviceName {
     name: String,
 }
 
-/// Names the device: it is opened as http://NAME.local/ from then on.
+/// Names the device: where avahi-daemon runs on it, it is opened as http://NAME.local/ from
+/// then on. The log says where it is not.
 #[utoipa::path(put, path = "/api/v1/device/name", tag = "device",
     request_body = DeviceName,
     responses(
@@ -107,6 +108,10 @@ async fn name(
     })?;
     let name = Name::parse(&wish.name)?;
     device::set_name(&name).await?;
+    // Without it the device has its name all the same.
+    if let Err(error) = device::announce(&name).await {
+        log::warn!("the device is not found as {}.local before a restart: {error}", name.as_str());
+    }
     app.rename(name.as_str());
     log::info!("the device is named {}", name.as_str());
     Ok(Json(wish))

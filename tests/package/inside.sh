@@ -164,12 +164,19 @@ serves() {
     check "what is signed is in no journal" test -z "$(journal --output=cat | grep -E 'signed|HELLO')"
 }
 
-# What the service may ask of systemd.
+names() { api --request PUT --json "{\"name\":\"$1\"}" http://127.0.0.1/api/v1/device/name; }
+
+# What the service may ask of systemd and of avahi-daemon.
 asks() {
+    local name
+    name=$(cat /etc/hostname)
     check "it reads its own journal" grep -q '"camera":"camera"' <(api "http://127.0.0.1/api/v1/log")
     [ ! -c /dev/kmsg ] || check "it reads the kernel's lines" grep -q '"message":"Linux version' <(api "http://127.0.0.1/api/v1/log?of=kernel&lines=1000")
-    check "it names the device" api --request PUT --json '{"name":"hall-door"}' http://127.0.0.1/api/v1/device/name
+    check "the device is found as $name.local" soon 10 getent hosts "$name.local"
+    check "it names the device" names hall-door
     check "the name is the device's" grep -qx hall-door /etc/hostname
+    check "it is found as hall-door.local at once" soon 5 getent hosts hall-door.local
+    check "it is named so again" names hall-door
     check "the page is opened under it" grep -qE '"status":"(healthy|degraded)"' <(get --header "Host: hall-door.local" http://127.0.0.1/healthz)
     check "a setting is stored" api --request PATCH --json '{"encoder":{"bitrate_kbps":1234}}' http://127.0.0.1/api/v1/config
 }
