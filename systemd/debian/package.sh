@@ -157,19 +157,22 @@ package_of() {
     printf '%s\n' "${found[0]}"
 }
 
-# The release check: two builds from nothing, in two checkouts, give the same program.
+# The release check: two builds from nothing give the same program. Each is of a copy of its
+# own of these sources, in a folder of another name and depth.
 twice() {
-    local arch=$1 first second folder
+    local arch=$1 folder place sums=()
     folder=$(mktemp -d "$cache/twice.XXXXXX")
     say "building for $arch twice from nothing"
-    tar -C "$root" --exclude=./target --exclude=node_modules --exclude=./.git -c . | (mkdir "$folder/signpost" && tar -C "$folder/signpost" -x)
-    compile "$arch" "$folder/first"
-    root=$folder/signpost compile "$arch" "$folder/second"
-    first=$(sha256sum <"$folder/first/$(triple "$arch")/deb/signpost")
-    second=$(sha256sum <"$folder/second/$(triple "$arch")/deb/signpost")
-    [ "$first" = "$second" ] || die "two builds for $arch differ; they are kept in $folder"
+    mkdir -p "$folder/one" "$folder/the/other/one"
+    tar -C "$root" --exclude=./target --exclude=node_modules --exclude=./.git -c . | tar -C "$folder/one" -x
+    cp -a "$folder/one/." "$folder/the/other/one/"
+    for place in one the/other/one; do
+        root=$folder/$place compile "$arch" "$folder/$place/target"
+        sums+=("$(sha256sum <"$folder/$place/target/$(triple "$arch")/deb/signpost")")
+    done
+    [ "${sums[0]}" = "${sums[1]}" ] || die "two builds for $arch differ; they are kept in $folder"
     rm -rf "$folder"
-    say "two builds for $arch are identical: sha256 ${first%% *}"
+    say "two builds for $arch are identical: sha256 ${sums[0]%% *}"
 }
 
 # The kinds that are made on this machine.
