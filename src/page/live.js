@@ -210,6 +210,7 @@ async function readStatus() {
         awaySince = since(camera?.away_s);
         viewing.camera(camera?.state);
         viewing.waits_s = answer.reconnect_waits_s;
+        viewing.uptime_s = answer.uptime_s;
         // What was refused because the camera was stopped is not refused any more.
         if (was === "stopped" && camera?.state !== "stopped") viewing.hurry();
         status.camera = camera;

@@ -73,8 +73,9 @@ export class Pulse {
         const before = this.#lookedAt;
         this.#lookedAt = now;
         this.#hidden = hidden;
-        if (away) this.#movedAt = now;
-        // A fault from before the sleep stays until something arrives: that nobody looks is no sign of life.
+        // A fault from before stays until something arrives: a device that starts says that its
+        // camera shows nothing yet, and that nobody looks is no sign of life either.
+        if (away && !this.#silent(before)) this.#movedAt = now;
         if (slept && !this.#silent(before)) {
             this.#movedAt = Math.max(this.#movedAt, now - SILENCE_LIMIT_MS + AFTER_SLEEP_MS);
         }

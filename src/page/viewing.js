@@ -46,6 +46,8 @@ export class Viewing {
     #shown;
     #next;
     #camera = {};
+    /** How long its program had run, as it last said since the shown connection came. */
+    #uptime_s;
     #timer;
     #countedAt = 0;
     #linkAt = 0;
@@ -115,6 +117,13 @@ export class Viewing {
     /** What the device says of its camera: without one there is no picture to wait for. */
     camera(state) {
         this.#camera = { away: state !== undefined && state !== "live", at: performance.now() };
+    }
+
+    /** How long the device's program has run. If that is less than before, it is another one, without connections. */
+    set uptime_s(seconds) {
+        const restarted = seconds < this.#uptime_s;
+        this.#uptime_s = seconds;
+        if (restarted && this.#shown && !this.#shown.fault) this.#ended(this.#shown.connection, new Ending("lost"));
     }
 
     /** A frame of this connection was shown. */
@@ -211,6 +220,7 @@ export class Viewing {
         this.#shown = this.#next;
         this.#shown.pulse.begin(performance.now());
         this.#next = undefined;
+        this.#uptime_s = undefined;
         this.counts.connections += 1;
         this.link = undefined;
         this.pair = undefined;

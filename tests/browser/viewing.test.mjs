@@ -169,6 +169,24 @@ test("a device that says when to come again is left alone until then", async () 
     assert.equal(world.connections.length, 2);
 });
 
+test("a device that has restarted is connected to at once, and the old connection is not taken up again", async () => {
+    viewing.uptime_s = 100;
+    await showing(6000);
+    const old = newest();
+    for (const seconds of [100, 100, 103]) viewing.uptime_s = seconds;
+    assert.equal(viewing.counts.attempts, 1);
+    viewing.camera("starting");
+    viewing.uptime_s = 0;
+    assert.deepEqual([viewing.counts.attempts, viewing.ladder.name], [2, "attempt"]);
+    old.packets += 1;
+    await pass(1000);
+    assert.deepEqual([viewing.connection, viewing.counts.drops], [old, 0]);
+    // What is said of the program now is said to the connection that it has.
+    await showing(6000);
+    viewing.uptime_s = 1;
+    assert.deepEqual([viewing.connection === old, viewing.counts.attempts], [false, 2]);
+});
+
 /** The device is away until nothing is tried any more. */
 async function away(attempts = 6) {
     world.answers = false;

@@ -133,6 +133,19 @@ test("a camera that is away is no silence of the network", () => {
     assert.equal(watch(pulse, 30_250, 40_000, SEEN, each).now, 30_000 + SILENCE_LIMIT_MS + 250);
 });
 
+test("a device that comes back with its camera still starting revives no connection", () => {
+    const pulse = new Pulse(0);
+    pulse.packets(100, 0);
+    const { now } = watch(pulse, 0, 5000);
+    for (let later = now + 250; later <= now + 5000; later += 250) {
+        pulse.look(later, { hidden: false, away: true });
+        assert.equal(pulse.fault(later), "silent", `at ${later}`);
+    }
+    pulse.packets(101, now + 5250);
+    pulse.look(now + 5250, { hidden: false, away: true });
+    assert.equal(pulse.fault(now + 5250), undefined);
+});
+
 const QUIET = { packets: 500, received: 150, decoded: 150, dropped: 0, loss: 0, roundTrip_ms: 5, buffered_bytes: 0 };
 const kinds = (looks) => {
     const trouble = new Trouble();
