@@ -3,6 +3,7 @@
 import { Refused, request } from "./api.js";
 import { Clearing } from "./clearing.js";
 import { Ending } from "./connection.js";
+import { RESTING } from "./ladder.js";
 import { Line } from "./line.js";
 import { Overlay } from "./overlay.js";
 import { Picture } from "./picture.js";
@@ -20,6 +21,8 @@ const SESSION_KEY = "signpost.session";
 const RELOADED_KEY = "signpost.reloaded";
 /** If it did not help, it will not help soon. */
 const RELOAD_EVERY_MS = 60_000;
+/** The device's reason begins with what it wanted to show. */
+const CLIP = /^(demo )?clip\b/;
 
 const at = (id) => document.getElementById(id);
 
@@ -143,7 +146,10 @@ function show() {
 }
 
 function showLine() {
-    const { ladder, most, reason, connection } = viewing;
+    const { most, reason, connection } = viewing;
+    // That offers are refused follows from what the panel says.
+    const isSaid = reason?.kind === "refused" && problem()?.kind === "cameraStopped";
+    const ladder = isSaid ? RESTING : viewing.ladder;
     const text = line.text({ ladder, most, reason, again: Boolean(connection) }, performance.now());
     if (at("line").textContent !== text) at("line").textContent = text;
 }
@@ -158,8 +164,9 @@ function problem() {
     }
     if (over) return reason;
     if (camera?.state === "failed") {
-        const ending = new Ending("cameraFailed", { detail: camera.reason });
-        return Object.assign(ending, { title: words.noCameraSince(awaySince), passing: true });
+        const kind = CLIP.test(camera.reason) ? "clipFailed" : "cameraFailed";
+        const title = words.since(words.problems[kind].title, awaySince);
+        return Object.assign(new Ending(kind, { detail: camera.reason }), { title, passing: true });
     }
     if (pictures.get(viewing.connection)?.refused) return new Ending("notPlayed");
     // What the device itself said is told at once; that it is silent, by the line.

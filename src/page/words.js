@@ -1,5 +1,8 @@
 // Every text that the pages show, in one place.
 
+/** A space at which no line is broken. */
+const TOGETHER = "\u00a0";
+
 export const words = {
     pageLive: "Live view",
     video: "What the camera sees",
@@ -57,7 +60,7 @@ export const words = {
         [
             roundTrip_ms !== undefined && `${roundTrip_ms.toFixed(0)} ms there and back`,
             `${words.percent(loss)} lost`,
-            `${(bitrate_kbps / 1000).toFixed(1)} Mbit/s`,
+            `${(bitrate_kbps / 1000).toFixed(1)}${TOGETHER}Mbit/s`,
         ].filter(Boolean).join(", "),
 
     renditions: { full: "full picture", low: "smaller picture", vp8: "VP8 picture" },
@@ -91,13 +94,13 @@ export const words = {
     chipEnded: "not connected",
     chipNoPicture: "no picture",
 
-    framesASecond: (n) => `${n.toFixed(0)} fps`,
+    framesASecond: (n) => `${n.toFixed(0)}${TOGETHER}fps`,
     framesShown: (fps) => `${fps.toFixed(1)} frames a second`,
     resultsASecond: (n, skipped) =>
         skipped > 0 ? `${n.toFixed(1)} a second, ${skipped} skipped` : `${n.toFixed(1)} a second`,
-    milliseconds: (ms) => `${ms.toFixed(0)} ms`,
+    milliseconds: (ms) => `${ms.toFixed(0)}${TOGETHER}ms`,
     size: (width, height) => `${width} × ${height}`,
-    percent: (share) => `${Math.round(share * 100)} %`,
+    percent: (share) => `${Math.round(share * 100)}${TOGETHER}%`,
     inStep: "on their own frame",
     behind: (ms) => `${Math.max(0, ms).toFixed(0)} ms behind the picture`,
     hiddenLandmarks: "hidden",
@@ -106,11 +109,11 @@ export const words = {
     showPicture: "Show the picture",
     startCamera: "Start the camera",
     /** `began`: milliseconds since 1970. */
-    noCameraSince(began) {
+    since(what, began) {
         const moment = new Date(began);
         const today = moment.toDateString() === new Date().toDateString();
         const time = moment.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
-        return `No camera since ${today ? time : `${moment.toLocaleDateString("en-GB")}, ${time}`}`;
+        return `${what} since ${today ? time : `${moment.toLocaleDateString("en-GB")}, ${time}`}`;
     },
     logOut: "Log out",
 
@@ -175,6 +178,10 @@ export const words = {
             title: "No camera",
             detail: "The picture comes back by itself when the camera does.",
         },
+        clipFailed: {
+            title: "No picture",
+            detail: "The picture comes back by itself when the clip can be played.",
+        },
         cameraStopped: {
             title: "The camera is stopped",
             detail: "Somebody has stopped it. It starts when somebody asks for it.",
@@ -183,7 +190,7 @@ export const words = {
 
     unset: {
         title: "This device has no password yet",
-        why: "Until it has one, it shows no picture and takes no settings, so that nobody else in this network does it first.",
+        why: "Until it has one, it shows no picture and takes no settings. Only who is on the device can set it, so that nobody else in this network does.",
         how: "On the device, or over SSH, run:",
         then: "This page goes on by itself as soon as the password is set.",
     },

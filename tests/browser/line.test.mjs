@@ -59,9 +59,9 @@ test("a notice is cut to what fits on a phone", () => {
 test("trouble on the link is told only while there is a picture, after a notice", () => {
     const line = new Line();
     line.trouble = { kind: "loss", value: 0.2 };
-    assert.match(line.text(RESTING, 0), /20 %/);
-    assert.doesNotMatch(line.text(WAITING, 0), /20 %/);
+    assert.match(line.text(RESTING, 0), /20\s%/);
+    assert.doesNotMatch(line.text(WAITING, 0), /20\s%/);
     line.notice("Somebody waits.", 0);
     assert.equal(line.text(RESTING, 0), "Somebody waits.");
-    assert.match(line.text(RESTING, 8000), /20 %/);
+    assert.match(line.text(RESTING, 8000), /20\s%/);
 });
