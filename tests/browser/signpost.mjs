@@ -21,14 +21,17 @@ export class Signpost {
     /**
      * Starts `signpost run ARGS` and waits until it listens. `env` is added to
      * the environment; `within` is a command in front of it, such as nsenter;
-     * `onLine` is given every line of the log.
+     * `onLine` is given every line of the log; `socket` is the number of a listening
+     * socket, which it is given as systemd would.
      */
-    static async start(args, { env = {}, within = [], onLine = () => {} } = {}) {
+    static async start(args, { env = {}, within = [], onLine = () => {}, socket } = {}) {
         const signpost = new Signpost();
-        const [program, ...rest] = [...within, binary, "run", ...args];
+        // The process that takes the socket has to be named, and its id is not known here.
+        const named = socket === undefined ? [] : ["sh", "-c", 'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"', "sh"];
+        const [program, ...rest] = [...within, ...named, binary, "run", ...args];
         const child = spawn(program, rest, {
             env: { ...process.env, ...env },
-            stdio: ["ignore", "pipe", "pipe"],
+            stdio: ["ignore", "pipe", "pipe", ...(socket === undefined ? [] : [socket])],
         });
         signpost.#process = child;
         createInterface({ input: child.stderr }).on("line", (line) => {

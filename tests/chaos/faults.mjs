@@ -1,45 +1,23 @@
 // A camera that fails, stalls, ends and is pulled out, again and again, under viewers' eyes.
 
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { execFileSync } from "node:child_process";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rmSync, writeFileSync } from "node:fs";
 
-import { built, chance, figures, quantile, SHORT_S, sleep, within } from "./processes.mjs";
+import { plug } from "../browser/plug.mjs";
+import { chance, figures, quantile, SHORT_S, sleep, within } from "./processes.mjs";
 
 const FAULTS = ["error", "stall", "end", "pulled out"];
 const BACK_S = 3;
 /** In the short form: a busy machine takes its time, and a camera that stays away takes for ever. */
 const COARSE_S = 15;
 const VIEWERS = 2;
-/** GStreamer's own V4L2 plugin, in whose place the camera of tests/plugged stands. */
-const REPLACED = "libgstvideo4linux2.so";
 /** Threads that wait for work end after 10 s without any, and the heap is trimmed every 10 s. */
 const REST_S = 22;
 
 export const limit_s = ({ short }) => (short ? SHORT_S : 2400);
 
-/** A camera whose state is the text of a file under /dev. */
-function plug(stage) {
-    const folder = mkdtempSync(join(tmpdir(), "signpost-chaos-camera-"));
-    const device = `/dev/shm/${folder.split("/").at(-1)}`;
-    stage.finally(() => {
-        rmSync(folder, { recursive: true, force: true });
-        rmSync(device, { force: true });
-    });
-    const [own, system] = [join(folder, "own"), join(folder, "system")];
-    mkdirSync(own);
-    mkdirSync(system);
-    copyFileSync(built("libgstplugged.so"), join(own, "libgstplugged.so"));
-    const plugins = execFileSync("pkg-config", ["--variable=pluginsdir", "gstreamer-1.0"], { encoding: "utf8" }).trim();
-    for (const file of readdirSync(plugins).filter((name) => name !== REPLACED)) symlinkSync(join(plugins, file), join(system, file));
-    writeFileSync(device, "ok");
-    const env = { GST_PLUGIN_PATH: own, GST_PLUGIN_SYSTEM_PATH: system, GST_REGISTRY: join(folder, "registry"), PLUGGED_CAMERA: device };
-    return { device, env };
-}
-
 export async function run(stage) {
-    const { device, env } = plug(stage);
+    const { device, env, remove } = plug();
+    stage.finally(remove);
     const { url, pid } = await stage.signpost({ env, source: `v4l2:${device}` });
     const is = async (state) => (await stage.status()).cameras[0].state === state;
     const random = chance(stage.seed);
