@@ -80,6 +80,7 @@ export async function run(stage) {
     const between = figures(pid);
     const second = await visit(stage, url, half, stage.seed + 1);
     const gone_s = await rest();
+    stage.logRow(`${2 * half} visits`);
     const failed = [first, second].find(({ code }) => code !== 0);
     const broken_off = first.broken_off + second.broken_off;
     // Of a few visits it can be any share but none.

@@ -62,6 +62,7 @@ export async function run(stage) {
     const { connections, messages_refused } = (await stage.status()).sessions;
     const grown = (most - before) / 1024;
     stage.row("memory at most above the quiet part", `<= ${MEMORY_MB} MB`, `${grown.toFixed(1)} MB`, grown <= MEMORY_MB);
+    stage.logRow("four floods");
     stage.row("(afterwards)", "-", `${connections} connections, ${messages_refused} messages refused since the start`);
 }
 

@@ -15,10 +15,16 @@ import { built, Visitor } from "./processes.mjs";
 
 /** For a page to load: a machine that runs other scenarios at the same time is busy. */
 const PAGE_MS = 120_000;
+/** As src/cli/log/limit.rs. */
+const LINES_PER_S = 5;
+/** Lines that are written a second apart may come out of the pipe a little closer together. */
+const SECOND_MS = 900;
 const PASSWORD = "quiet-river-7431";
 
 export class Stage {
     rows = [];
+    /** Every line of the device's log, and when it came (performance.now()). */
+    lines = [];
     #ends = [];
     #ending;
     #asked = new Set();
@@ -43,6 +49,19 @@ export class Stage {
 
     row(figure, goal, measured, met = true) {
         this.rows.push({ figure, goal, measured: `${measured}`, met: Boolean(met) });
+    }
+
+    /** A row for the log: at most five lines in any second, whatever viewers do. */
+    logRow(load) {
+        let worst = [];
+        let first = 0;
+        this.lines.forEach(({ at }, last) => {
+            while (this.lines[first].at <= at - SECOND_MS) first += 1;
+            if (last - first >= worst.length) worst = this.lines.slice(first, last + 1);
+        });
+        const met = worst.length <= LINES_PER_S;
+        this.row(`${load}: lines of the log in any second`, `<= ${LINES_PER_S}`, `${worst.length}, ${this.lines.length} in all`, met);
+        if (!met) for (const { line } of worst) console.error(`too many lines: ${line}`);
     }
 
     /** `work` is done when the scenario ends; the last one first, and at once if it has ended. */
@@ -91,7 +110,7 @@ export class Stage {
     }
 
     /** The release binary: on loopback, or in the device's namespace with a login. */
-    async signpost({ env = {}, source = "test", recognition = false, onLine } = {}) {
+    async signpost({ env = {}, source = "test", recognition = false, onLine = () => {} } = {}) {
         this.#goesOn();
         const folder = mkdtempSync(join(tmpdir(), "signpost-chaos-state-"));
         this.finally(() => rmSync(folder, { recursive: true, force: true }));
@@ -102,7 +121,11 @@ export class Stage {
         if (this.middle) {
             execFileSync(binary, ["password"], { input: `${PASSWORD}\n`, env: { ...process.env, ...this.#env }, stdio: ["pipe", "ignore", "inherit"] });
         } else words.push("--open");
-        const started = Signpost.start(words, { env: this.#env, within: this.middle?.onDevice ?? [], onLine });
+        const heard = (line) => {
+            this.lines.push({ at: performance.now(), line });
+            onLine(line);
+        };
+        const started = Signpost.start(words, { env: this.#env, within: this.middle?.onDevice ?? [], onLine: heard });
         this.device = await this.#starting(started, (device) => device.stop());
         if (this.middle) {
             const { token } = JSON.parse(await this.#ask("login", this.device.url, PASSWORD));

@@ -15,6 +15,7 @@ export async function run(stage) {
     const { url, pid } = await stage.signpost({ env: { SIGNPOST_SESSIONS__MAX_VIEWERS: `${PLACES}` } });
     await cost(stage, url, pid);
     await full(stage, url);
+    stage.logRow("up to 17 viewers");
 }
 
 async function cost(stage, url, pid) {
