@@ -15,10 +15,11 @@ import { built, Visitor } from "./processes.mjs";
 
 /** For a page to load: a machine that runs other scenarios at the same time is busy. */
 const PAGE_MS = 120_000;
-/** As src/cli/log/limit.rs. */
+/** As src/cli/log. */
 const LINES_PER_S = 5;
-/** Lines that are written a second apart may come out of the pipe a little closer together. */
-const SECOND_MS = 900;
+/** Lines are counted as they come out of the pipe, up to a second late: over so long. */
+const LINES_OVER_S = 10;
+const LINES_LATE_S = 1;
 const PASSWORD = "quiet-river-7431";
 
 export class Stage {
@@ -51,16 +52,17 @@ export class Stage {
         this.rows.push({ figure, goal, measured: `${measured}`, met: Boolean(met) });
     }
 
-    /** A row for the log: at most five lines in any second, whatever viewers do. */
+    /** A row for the log: at most five lines a second, whatever viewers do. */
     logRow(load) {
         let worst = [];
         let first = 0;
         this.lines.forEach(({ at }, last) => {
-            while (this.lines[first].at <= at - SECOND_MS) first += 1;
+            while (this.lines[first].at <= at - 1000 * LINES_OVER_S) first += 1;
             if (last - first >= worst.length) worst = this.lines.slice(first, last + 1);
         });
-        const met = worst.length <= LINES_PER_S;
-        this.row(`${load}: lines of the log in any second`, `<= ${LINES_PER_S}`, `${worst.length}, ${this.lines.length} in all`, met);
+        const most = LINES_PER_S * (LINES_OVER_S + LINES_LATE_S);
+        const met = worst.length <= most;
+        this.row(`${load}: lines of the log in any ${LINES_OVER_S} s`, `<= ${most}`, `${worst.length}, ${this.lines.length} in all`, met);
         if (!met) for (const { line } of worst) console.error(`too many lines: ${line}`);
     }
 
