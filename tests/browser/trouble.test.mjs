@@ -197,6 +197,9 @@ test("a camera that was stopped is started from the page", async () => {
         // Who comes while it is stopped is refused, and has the same button.
         await stop();
         await viewer.page.reload();
+        await start.waitFor();
+        await viewer.until("stats.ladder.name === 'waiting'");
+        assert.equal(await viewer.page.locator("#line").textContent(), "", "the panel has said why");
         await start.click();
         await viewer.until("stats.phase === 'live' && stats.fps > 3", 20);
         await viewer.close();

@@ -98,7 +98,10 @@ export class Viewer {
         return this.page.evaluate(() => {
             const canvas = document.getElementById("overlay");
             const { width, height } = canvas;
-            const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+            // A copy: Chromium complains of a canvas that is read again and again.
+            const context = new OffscreenCanvas(width, height).getContext("2d");
+            context.drawImage(canvas, 0, 0);
+            const { data } = context.getImageData(0, 0, width, height);
             const box = { left: 1, top: 1, right: 0, bottom: 0 };
             let count = 0;
             for (let i = 0; i < width * height; i += 1) {
