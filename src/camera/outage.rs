@@ -54,6 +54,11 @@ impl Outage {
         *self.since.get_or_insert(now)
     }
 
+    /// Nobody wanted pictures until now.
+    pub(super) fn begins_anew(&mut self) {
+        (self.since, self.live) = (None, None);
+    }
+
     /// Pictures come.
     pub(super) fn ended(&mut self, now: Instant) {
         self.since = None;
@@ -86,6 +91,10 @@ mod tests {
         // It took long to let go.
         let later = outage.failed("busy", at(70));
         assert_eq!(later, Verdict { wait: BACKOFF[0], since: at(60), news: true });
+        outage.ended(at(80));
+        assert_eq!(outage.stopped(at(90)), at(90));
+        outage.begins_anew();
+        assert_eq!(outage.failed("gone", at(900)).since, at(900), "it was switched off before");
     }
 
     proptest! {

@@ -79,7 +79,7 @@ impl Owner {
     pub(super) async fn run(mut self) {
         let mut placeholder = self.placeholder();
         let mut outage = Outage::default();
-        while self.captures(&placeholder).await {
+        while self.captures(&placeholder, &mut outage).await {
             let Err(error) = self.attempt(&mut placeholder, &mut outage).await else { continue };
             let reason = error.to_string();
             let verdict = outage.failed(&reason, Instant::now());
@@ -129,7 +129,7 @@ impl Owner {
     }
 
     /// Waits while capture is stopped on request; false when the program ends.
-    async fn captures(&mut self, placeholder: &Placeholder) -> bool {
+    async fn captures(&mut self, placeholder: &Placeholder, outage: &mut Outage) -> bool {
         if self.stop.has_changed().is_err() {
             return false;
         }
@@ -148,6 +148,7 @@ impl Owner {
         if !meanwhile(&self.ticked, wait).await {
             return false;
         }
+        outage.begins_anew();
         show_start(placeholder);
         self.status.send_replace(Status::Starting);
         true
@@ -165,10 +166,8 @@ impl Owner {
     ) -> Result<(), Error> {
         let slow = Instant::now() + SLOW_START;
         let ticked = self.ticked.clone();
-        let chosen = meanwhile(&ticked, self.choose(placeholder, slow)).await?;
-        if !meanwhile(&ticked, self.reach(&chosen)).await? {
-            return Ok(());
-        }
+        let begun = meanwhile(&ticked, self.begin(placeholder, slow)).await?;
+        let Some(chosen) = begun else { return Ok(()) };
         let (encoder, flip) = (&self.settings.encoder, direction(self.settings.camera.flip));
         let (pipeline, events) =
             Pipeline::start(&chosen, flip, encoder, &self.clock, &self.outlets, dress)?;
@@ -193,26 +192,38 @@ impl Owner {
         self.status.send_replace(Status::Failed(Away { reason, since }));
     }
 
+    /// What to show, once it can be opened; nothing if it is no longer wanted. From `slow` on
+    /// it is shown that the camera starts.
+    async fn begin(
+        &mut self,
+        placeholder: &Placeholder,
+        slow: Instant,
+    ) -> Result<Option<Chosen>, Error> {
+        let begin = async {
+            let chosen = self.choose().await?;
+            Ok(self.reach(&chosen).await?.then_some(chosen))
+        };
+        tokio::pin!(begin);
+        tokio::select! {
+            begun = &mut begin => return begun,
+            () = sleep_until(slow.into()) => {}
+        }
+        if !placeholder.is_shown() {
+            show_start(placeholder);
+        }
+        begin.await
+    }
+
     /// Decides what to show. Where any camera will do, the list of cameras is waited for, and
     /// not for ever: a device that hangs is listed late.
-    async fn choose(&mut self, placeholder: &Placeholder, slow: Instant) -> Result<Chosen, Error> {
+    async fn choose(&mut self) -> Result<Chosen, Error> {
         let any = self.settings.camera.source == config::Source::Auto;
         let listed = async {
             let devices = self.settings.devices.as_mut().filter(|_| any)?;
             // An error: nobody lists devices any more, and there are none.
             devices.wait_for(Option::is_some).await.ok().and_then(|list| list.clone())
         };
-        let listed = tokio::time::timeout(LISTING, listed);
-        tokio::pin!(listed);
-        let listed = tokio::select! {
-            listed = &mut listed => listed,
-            () = sleep_until(slow.into()) => {
-                if !placeholder.is_shown() {
-                    show_start(placeholder);
-                }
-                listed.await
-            }
-        };
+        let listed = tokio::time::timeout(LISTING, listed).await;
         let devices = listed.ok().flatten().unwrap_or_default();
         let demo = match &self.settings.demo_clip {
             // Who has once had a camera is not shown a clip in its place.
