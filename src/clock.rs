@@ -63,6 +63,12 @@ impl Mark {
         self.last.fetch_max(self.clock.running_time().nseconds(), Ordering::Relaxed);
     }
 
+    /// It happens at `time`, which may be to come.
+    #[cfg(test)]
+    pub fn set_at(&self, time: gst::ClockTime) {
+        self.last.store(time.nseconds(), Ordering::Relaxed);
+    }
+
     /// When it happened last.
     #[must_use]
     pub fn last(&self) -> gst::ClockTime {

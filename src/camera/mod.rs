@@ -220,6 +220,33 @@ impl Camera {
         Started { camera, frames: waiting, owner: tokio::spawn(owner.run()) }
     }
 
+    /// One without an owner; with the sender of its state, and when it last showed a picture
+    /// and last ticked.
+    #[cfg(test)]
+    pub fn without_owner(name: &str, clock: &Clock) -> (Self, watch::Sender<Status>, [Mark; 2]) {
+        let (status, published) = watch::channel(Status::Starting);
+        let (moved, ticked) = (clock.mark(), clock.mark());
+        let encoding = config::Encoder {
+            prefer: None,
+            bitrate_kbps: 500,
+            min_bitrate_kbps: 100,
+            low_rendition: true,
+        };
+        let camera = Self {
+            name: name.to_owned(),
+            renditions: Renditions::new(PerForm::default()).0,
+            status: published,
+            newest: watch::channel(None).1,
+            gallery: Gallery::start().0,
+            requests: Arc::new(watch::Sender::new(Requests::new(&encoding))),
+            encodings: watch::channel(PerForm::default()).1,
+            started: moved.last(),
+            moved: moved.clone(),
+            ticked: ticked.clone(),
+        };
+        (camera, status, [moved, ticked])
+    }
+
     /// The configured name.
     #[must_use]
     pub fn name(&self) -> &str {

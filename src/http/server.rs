@@ -198,7 +198,9 @@ pub async fn serve(
         loops.spawn(accept(listener, hall, felt, stop.clone()));
     }
     for listener in listeners.held {
-        loops.spawn(turn_away(listener, stop.clone()));
+        let (pulse, felt) = mpsc::channel(1);
+        pulses.push(pulse);
+        loops.spawn(turn_away(listener, felt, stop.clone()));
     }
     let well = async {
         loop {
@@ -250,12 +252,17 @@ struct Hall {
     doorman: Doorman,
 }
 
-async fn turn_away(listener: TcpListener, mut stop: watch::Receiver<()>) {
+async fn turn_away(
+    listener: TcpListener,
+    mut felt: mpsc::Receiver<Pulse>,
+    mut stop: watch::Receiver<()>,
+) {
     loop {
         tokio::select! {
             accepted = listener.accept() => if accepted.is_err() {
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             },
+            Some(pulse) = felt.recv() => drop(pulse.send(())),
             () = dropped(&mut stop) => return,
         }
     }
@@ -269,6 +276,8 @@ async fn accept(
 ) {
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
+    // While none can be accepted, as where file descriptors have leaked, nobody is served.
+    let mut accepts = true;
     loop {
         let next = async {
             let place = places.clone().acquire_owned().await;
@@ -277,13 +286,14 @@ async fn accept(
         let (accepted, place) = tokio::select! {
             next = next => next,
             () = dropped(&mut stop) => break,
-            Some(pulse) = felt.recv() => {
+            Some(pulse) = felt.recv(), if accepts => {
                 // Who asked no longer waits.
                 let _ = pulse.send(());
                 continue;
             }
             Some(_) = connections.join_next() => continue,
         };
+        accepts = accepted.is_ok();
         match accepted {
             Ok((stream, peer)) => {
                 let Some(guest) = doorman.let_in(peer.ip()) else { continue };

@@ -7,7 +7,8 @@ use gstreamer::ClockTime;
 
 use super::App;
 
-/// The owner of the configuration may write to a slow card for so long.
+/// The owner of the configuration may write to a slow card for so long, whatever
+/// `watchdog.deadline_s` is.
 const KEPT: Duration = Duration::from_secs(60);
 
 impl App {
@@ -16,8 +17,11 @@ impl App {
     /// of the camera or in its place, or running without a result; or clogged by
     /// pipelines that hang, of which only another process is free.
     pub fn silent_owners(&self) -> Vec<Silent> {
+        self.silent_at(self.clock.running_time())
+    }
+
+    pub(super) fn silent_at(&self, now: ClockTime) -> Vec<Silent> {
         let deadline = self.settled.borrow().now.watchdog.deadline;
-        let now = self.clock.running_time();
         let late = |last| is_older(Some(last), now, deadline);
         let mut silent: Vec<Silent> = (self.cameras.iter().zip(1..))
             .filter(|(camera, _)| {

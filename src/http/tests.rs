@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -11,6 +12,7 @@ use axum::http::header::{
     ORIGIN, RETRY_AFTER, SET_COOKIE, UPGRADE, WWW_AUTHENTICATE,
 };
 use axum::http::{HeaderName, Method, Request, Response, StatusCode};
+use gstreamer::ClockTime;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
@@ -22,6 +24,7 @@ const PASSWORD: &str = "correct horse";
 
 /// A server without cameras, and the senders that stand for its owners.
 struct Fixture {
+    app: App,
     router: Router,
     recognition: watch::Sender<recognition::Status>,
     predictions: broadcast::Sender<Arc<Prediction>>,
@@ -29,6 +32,11 @@ struct Fixture {
 }
 
 fn fixture(entry: Entry) -> Fixture {
+    gstreamer::init().unwrap();
+    fixture_with(entry, Vec::new(), Clock::start())
+}
+
+fn fixture_with(entry: Entry, cameras: Vec<Camera>, clock: Clock) -> Fixture {
     let state = tempfile::tempdir().unwrap();
     if entry == Entry::Password {
         let hash = password::hash(PASSWORD).unwrap();
@@ -39,24 +47,15 @@ fn fixture(entry: Entry) -> Fixture {
     let running = recognition::Status::Running { model: "letters 1".into(), degraded: None };
     let (recognition, status) = watch::channel(running);
     let (predictions, _) = broadcast::channel(32);
-    gstreamer::init().unwrap();
     let (limits, ice) = (config.sessions.clone(), config.ice.clone());
     let settings = crate::sessions::Settings { limits, ice, encoder: config.encoder.clone() };
-    let clock = Clock::start();
     let sessions = Sessions::start(Vec::new(), &predictions, settings, clock.clone());
-    let (cameras, results) = (Vec::new(), predictions.subscribe());
+    let results = predictions.subscribe();
     let keeper = config::Keeper::new(config.clone());
-    let recognition_status = status;
-    let owners = Owners {
-        cameras,
-        sessions,
-        recognition: recognition_status,
-        predictions: results,
-        clock,
-        keeper,
-    };
+    let owners =
+        Owners { cameras, sessions, recognition: status, predictions: results, clock, keeper };
     let app = App::new(config, access, owners, "door");
-    Fixture { router: router(app), recognition, predictions, _state: state }
+    Fixture { router: router(app.clone()), app, recognition, predictions, _state: state }
 }
 
 fn configured(state: &Path) -> Config {
@@ -342,10 +341,10 @@ async fn health_follows_the_owners_and_not_the_picture() {
     fixture.recognition.send_replace(recognition::Status::Failed("no library".into()));
     assert_eq!(problem(fixture.get("/healthz").await, 503).await["detail"], "model");
     fixture.recognition.send_replace(recognition::Status::Starting);
-    let Fixture { router, recognition, predictions, _state } = fixture;
+    let Fixture { app, router, recognition, predictions, _state } = fixture;
     drop(recognition);
     let (recognition, _) = watch::channel(recognition::Status::Starting);
-    let gone = Fixture { router, recognition, predictions, _state };
+    let gone = Fixture { app, router, recognition, predictions, _state };
     assert_eq!(problem(gone.get("/healthz").await, 503).await["detail"], "recognition");
 }
 
@@ -508,4 +507,49 @@ async fn what_owners_follow_is_in_force_after_the_answer_and_the_rest_is_named()
     let reload = fixture.send(Method::POST, "/api/v1/config/reload", &[], Body::empty()).await;
     let reload = body(reload).await;
     assert_eq!((&reload["applied"], &reload["restart"]), (&json!([]), &json!(["model.threads"])));
+}
+
+#[tokio::test]
+async fn who_does_not_answer_in_time_is_named() {
+    gstreamer::init().unwrap();
+    let clock = Clock::start();
+    let (camera, status, [moved, ticked]) = Camera::without_owner("door", &clock);
+    let (gate, gate_status, [gate_moved, gate_ticked]) = Camera::without_owner("gate", &clock);
+    let Fixture { app, recognition, .. } =
+        fixture_with(Entry::Free, vec![camera, gate], clock.clone());
+    let names = |at| -> Vec<String> { app.silent_at(at).iter().map(ToString::to_string).collect() };
+    assert_eq!(names(clock.running_time()), [""; 0]);
+    while app.sessions.ticked().is_none() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+
+    let now = ClockTime::from_seconds(1000);
+    let late = ClockTime::from_seconds(1000 - 11);
+    let all = [&moved, &ticked, &gate_moved, &gate_ticked, &app.served, &app.kept];
+    all.iter().for_each(|mark| mark.set_at(now));
+    // Its owner ticks on the runtime's own time, long before.
+    let sessions = ["sessions"];
+    assert_eq!(names(now), sessions);
+    for (mark, name) in [
+        (&moved, "camera door"),
+        (&ticked, "camera door"),
+        (&gate_moved, "camera gate"),
+        (&gate_ticked, "camera gate"),
+    ] {
+        mark.set_at(late);
+        assert_eq!(names(now), [name, "sessions"]);
+        mark.set_at(now);
+    }
+    app.served.set_at(late);
+    assert_eq!(names(now), ["sessions", "the HTTP server"]);
+    app.served.set_at(now);
+    app.kept.set_at(late);
+    assert_eq!(names(now), sessions, "it may be slow");
+    app.kept.set_at(ClockTime::from_seconds(1000 - 61));
+    assert_eq!(names(now), ["sessions", "the configuration"]);
+    app.kept.set_at(now);
+    drop(status);
+    assert_eq!(names(now), ["camera door", "sessions"]);
+    drop((gate_status, recognition));
+    assert_eq!(names(now), ["camera door", "camera gate", "recognition", "sessions"]);
 }

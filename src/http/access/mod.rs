@@ -31,6 +31,8 @@ const HASHES: usize = 1;
 /// A login that has waited so long for its turn is told to come back: the page
 /// waits 2 s for an answer.
 const LONGEST_QUEUE: Duration = Duration::from_millis(1500);
+/// A look at the password file.
+const LONGEST_LOOK: Duration = Duration::from_secs(1);
 /// One line on wrong passwords in this time; it says how many there were.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 
@@ -209,7 +211,9 @@ impl Access {
     /// Looks at the password and names the logins that have ended since the last call:
     /// logged out, run out, or of a password that is no longer the device's.
     pub async fn ended(&self) -> Vec<LoginId> {
-        let present = self.read_password().await;
+        // A card that hangs keeps nobody who has logged out.
+        let present = tokio::time::timeout(LONGEST_LOOK, self.read_password()).await;
+        let present = present.unwrap_or(Err(LoginError::Busy));
         let mut state = self.lock();
         state.absent = matches!(present, Err(LoginError::Password(PasswordError::Absent)));
         if let Some(known) = &state.password {
