@@ -18,6 +18,9 @@ use crate::http::{self, Access, BindError, Entry};
 /// A camera owner gives up on its first picture after 10 s; then it says why.
 const FIRST_PICTURE: Duration = Duration::from_secs(12);
 
+/// How a value's origin begins, if it is the environment.
+const VARIABLE: &str = "environment variable";
+
 /// What is said of a camera that a program has open; tests/config holds it against that.
 const IN_USE: &str = "; another program uses it";
 
@@ -109,6 +112,8 @@ async fn look(config: &Config, service: Option<&Service>) -> Vec<Finding> {
     let complaints = complaints(config).into_iter().map(Wrong);
     findings.extend(complaints.map(|complaint| Finding::new("files", complaint)));
     findings.extend(service.map(|service| Finding::new("service", of(service))));
+    let foreign = service.and_then(|_| of_this_shell(config));
+    findings.extend(foreign.map(|note| Finding::new("configuration", Note(note))));
     let addresses = match service {
         Some(service) => handed_over(service, config),
         None => listening(config).await,
@@ -136,6 +141,15 @@ async fn look(config: &Config, service: Option<&Service>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Values that the service does not have.
+fn of_this_shell(config: &Config) -> Option<String> {
+    let set = config.effective.iter().filter(|value| value.origin.contains(VARIABLE));
+    let keys: Vec<String> = set.map(Effective::key).collect();
+    (!keys.is_empty()).then(|| {
+        format!("set in the environment of this command, not in the service's: {}", keys.join(", "))
+    })
 }
 
 /// How the installed service is.
@@ -356,6 +370,17 @@ mod tests {
         assert_eq!(handed_over(&service, &set), Note(format!("{words}; {told}")));
         service.socket = State::Failed;
         assert!(matches!(handed_over(&service, &plain), Note(told) if told.contains("restart")));
+    }
+
+    #[test]
+    fn what_only_this_shell_sets_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let variable = Layer::variable("SIGNPOST_ENCODER__BITRATE_KBPS", "900").unwrap();
+        let config = config::read(&[variable], folder.path()).unwrap();
+        let told = of_this_shell(&config).unwrap();
+        assert!(told.ends_with(": encoder.bitrate_kbps"), "{told}");
+        let plain = config::read(&[], folder.path()).unwrap();
+        assert_eq!(of_this_shell(&plain), None);
     }
 
     #[test]

@@ -157,14 +157,14 @@ enum End {
 /// The sockets of systemd, or else those of the configuration; and who may come in by them.
 async fn open(config: &Config, entry: Entry) -> Result<(Listeners, Access), Failure> {
     let handed = systemd::sockets().context("taking the sockets of systemd");
-    let handed = handed.or_exit(Exit::Configuration)?;
+    let handed = handed.or_exit(Exit::Camera)?;
     if handed.is_empty() {
         let access = Access::new(config, entry).or_exit(Exit::Configuration)?;
         let listeners = http::bind(&config.http.listen).await.or_exit(Exit::Configuration)?;
         return Ok((listeners, access));
     }
     let listeners = http::inherit(handed).context("taking the sockets of systemd");
-    let listeners = listeners.or_exit(Exit::Configuration)?;
+    let listeners = listeners.or_exit(Exit::Camera)?;
     let access = Access::as_service(config, &listeners.addresses(), entry);
     Ok((listeners, access.or_exit(Exit::Configuration)?))
 }

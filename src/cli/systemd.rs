@@ -47,6 +47,7 @@ pub async fn tell(app: App) -> Infallible {
             let words = in_a_line(&app);
             log::info!("ready: {words}");
             notify(&[NotifyState::Ready, NotifyState::Status(&words)]);
+            told.status = words;
         }
         told.status(&app);
         if let Some(alive) = alive

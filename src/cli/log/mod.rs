@@ -153,9 +153,10 @@ fn limit_of(line: &Metadata<'_>) -> Option<usize> {
     }
     let Some(module) = line.target().strip_prefix("signpost::") else { return Some(0) };
     let is = |names: &[&str]| names.iter().any(|name| module.starts_with(name));
-    // A camera is started and stopped by those who look; that it failed is its own.
+    // A camera is started and stopped by those who look, and signs are read of those who
+    // stand before it; what fails of the two is their own.
     let limited =
-        is(&["http", "recognition", "sessions"]) || is(&["camera"]) && line.level() == Level::Info;
+        is(&["http", "sessions"]) || is(&["camera", "recognition"]) && line.level() == Level::Info;
     limited.then_some(0)
 }
 
@@ -185,16 +186,17 @@ mod tests {
 
     #[test]
     fn lines_of_the_device_itself_are_never_left_out() {
-        for limited in
-            ["signpost::http::access", "signpost::recognition::worker", "zbus::connection"]
-        {
+        for limited in ["signpost::http::access", "signpost::sessions::owner", "zbus::connection"] {
             assert_eq!(limit(limited, Level::Warn), Some(0), "{limited}");
         }
         for own in ["signpost::cli::reload", "signpost::camera::owner", "signpost::config"] {
             assert_eq!(limit(own, Level::Warn), None, "{own}");
             assert_eq!(limit(own, Level::Trace), Some(1), "{own}");
         }
-        assert_eq!(limit("signpost::camera::owner", Level::Info), Some(0));
+        for limited in ["signpost::camera::owner", "signpost::recognition::worker"] {
+            assert_eq!(limit(limited, Level::Info), Some(0), "{limited}");
+            assert_eq!(limit(limited, Level::Error), None, "{limited}");
+        }
         assert_eq!(limit("signpost::cli::systemd", Level::Info), None);
     }
 
