@@ -99,7 +99,9 @@ fn systemd_is_told_of_the_first_picture_of_the_state_and_of_the_end() {
     let told = systemd.until(|line| line == "READY=1");
     assert!(!told.contains(&"STOPPING=1".to_owned()), "{told:#?}");
     let live = |line: &str| line.starts_with("STATUS=camera: test picture; ");
-    systemd.until(live);
+    if !told.iter().any(|line| live(line)) {
+        systemd.until(live);
+    }
     for _ in 0..3 {
         systemd.until(|line| line == "WATCHDOG=1");
     }
@@ -153,18 +155,29 @@ fn a_clock_that_begins_in_1970_and_jumps_later_harms_nothing() {
     let systemd = Systemd::new();
     let clock = systemd.folder.path().join("clock");
     std::fs::write(&clock, "@1970-01-01 00:00:10").unwrap();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut command = systemd.command(&["--source", "v4l2:/dev/video97"], Duration::from_secs(2));
+    command.args(["--listen", &format!("127.0.0.1:{port}")]);
     command.env("LD_PRELOAD", library).env("FAKETIME_TIMESTAMP_FILE", &clock);
     // A real clock that is not set: the monotonic one is as always.
     command.env("FAKETIME_NO_CACHE", "1").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
     let mut running = Running(command.spawn().unwrap());
     systemd.until(|line| line == "READY=1");
     systemd.until(|line| line == "WATCHDOG=1");
+    // RFC 9110, 6.6.1: the program's own clock, beside a page that works.
+    let year = || {
+        let answer = ureq::get(format!("http://127.0.0.1:{port}/")).call().unwrap();
+        let date = answer.headers()["date"].to_str().unwrap().to_owned();
+        date.split(' ').nth(3).unwrap().to_owned()
+    };
+    assert_eq!(year(), "1970");
     for jump in ["@2026-11-22 12:00:00", "@1970-01-01 00:00:20"] {
         std::fs::write(&clock, jump).unwrap();
         for _ in 0..4 {
             systemd.until(|line| line == "WATCHDOG=1");
         }
+        // hyper's date goes with a clock that is set forward, and not back.
+        assert_eq!(year(), "2026");
     }
     assert_eq!(running.terminate(), Some(0));
 }
