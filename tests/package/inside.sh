@@ -171,7 +171,7 @@ asks() {
     local name
     name=$(cat /etc/hostname)
     check "it reads its own journal" grep -q '"camera":"camera"' <(api "http://127.0.0.1/api/v1/log")
-    [ ! -c /dev/kmsg ] || check "it reads the kernel's lines" grep -q '"message":"Linux version' <(api "http://127.0.0.1/api/v1/log?of=kernel&lines=1000")
+    [ ! -c /dev/kmsg ] || check "it reads the kernel's lines" grep -q '"message":"' <(api "http://127.0.0.1/api/v1/log?of=kernel")
     check "the device is found as $name.local" soon 10 getent hosts "$name.local"
     check "it names the device" names hall-door
     check "the name is the device's" grep -qx hall-door /etc/hostname
