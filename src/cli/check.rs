@@ -199,6 +199,11 @@ fn login(config: &Config, service: Option<&Service>) -> Outcome {
             let file = file.display();
             Fine(format!("who knows the password ({file}), for {hours} hours"))
         }
+        Err(PasswordError::Unreadable { source, .. })
+            if service.is_some() && source.kind() == io::ErrorKind::PermissionDenied =>
+        {
+            Note("only root and the service can read the password: run this with sudo".to_owned())
+        }
         Err(error @ PasswordError::Absent) if service.is_some() => {
             Note(format!("{error}; until then the page shows nothing but how to do that"))
         }

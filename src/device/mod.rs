@@ -93,7 +93,11 @@ pub async fn set_name(name: &Name) -> Result<(), DeviceError> {
     let interactive = false;
     HOSTNAME.ask("name the device", "SetStaticHostname", &(name.as_str(), interactive)).await?;
     // The name of this moment too, which without this is another's where DHCP gave one.
-    HOSTNAME.ask("name the device", "SetHostname", &(name.as_str(), interactive)).await
+    let now = HOSTNAME.ask("name the device", "SetHostname", &(name.as_str(), interactive)).await;
+    if let Err(error) = now {
+        log::warn!("the device has its name from its next start on: {error}");
+    }
+    Ok(())
 }
 
 /// Restarts the device; it goes down in an orderly way, this program too.
