@@ -192,8 +192,15 @@ function showProblem(ending) {
 
 async function startCamera() {
     try {
-        await request("POST", "/api/v1/liveview/start", { protocol: "webrtc", camera: camera.name });
+        const { state } = await request("POST", "/api/v1/liveview/start", { protocol: "webrtc", camera: camera.name });
         unstarted = undefined;
+        // A status that was asked for before, or at once, may say what was.
+        await askingStatus;
+        camera = { ...camera, state };
+        viewing.camera(state);
+        viewing.hurry();
+        show();
+        return;
     } catch (error) {
         if (!(error instanceof Refused)) line.notice(words.problems.unreachable.title, performance.now());
         // A refusal without words is one of a proxy's.

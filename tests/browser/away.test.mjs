@@ -57,11 +57,11 @@ test("a device that stays away for long is connected to when it answers again", 
     // The first attempt and the five of the ladder.
     const { attempts, ladder } = await viewer.stats();
     assert.deepEqual([attempts - before.attempts, ladder.name], [6, "over"]);
-    assert.equal(await viewer.page.locator("#problem-title").textContent(), "The device does not answer");
-    assert.equal(await viewer.page.getByRole("button", { name: "Connect again" }).isVisible(), true);
+    await viewer.page.locator("#problem-title", { hasText: "The device does not answer" }).waitFor();
+    await viewer.page.getByRole("button", { name: "Connect again" }).waitFor();
     await start(host);
     await viewer.until("stats.phase === 'live'", 20);
-    assert.equal(await viewer.page.locator("#problem").isVisible(), false);
+    await viewer.page.locator("#problem").waitFor({ state: "hidden" });
     await rests(viewer);
     await viewer.close();
 });
@@ -97,7 +97,7 @@ test("the button connects again", async () => {
     const viewer = await givenUp();
     await viewer.page.getByRole("button", { name: "Connect again" }).click();
     await rests(viewer);
-    assert.equal(await viewer.page.locator("#problem").isVisible(), false);
+    await viewer.page.locator("#problem").waitFor({ state: "hidden" });
     await viewer.close();
 });
 

@@ -51,7 +51,7 @@ test("a camera that is pulled out is told with the time, and comes back to the s
         const reason = await viewer.page.locator("#problem-detail").textContent();
         assert.ok(reason.startsWith(`camera ${device}: `), reason);
         assert.equal(await viewer.page.locator("#remedy").isVisible(), false);
-        assert.equal(await viewer.page.locator("#chip-text").textContent(), "no picture");
+        await viewer.page.locator("#chip-text", { hasText: "no picture" }).waitFor();
         // The picture in its place says the same, and is not seen through the panel.
         await shows(viewer, ({ mean, deviation }) => mean > 10 && mean < 60 && deviation > 1);
         const ground = await viewer.page.locator("#problem").evaluate((panel) => getComputedStyle(panel).backgroundColor);

@@ -80,7 +80,7 @@ test("after an outage of 10 s session, transcript and picture are there again", 
         await viewer.page.getByText(/Attempt 1 of 5/).first().waitFor();
         const { deviation } = spread(await viewer.picture());
         assert.ok(deviation > 6, "the last picture is gone");
-        assert.equal(await viewer.page.locator("#problem").isVisible(), false);
+        await viewer.page.locator("#problem").waitFor({ state: "hidden" });
         seen = (await viewer.stats()).transcript;
     });
     await viewer.until("stats.phase === 'live' && stats.fps > 3", 20);
