@@ -244,9 +244,8 @@ impl Owner {
             () = switched_off(&mut self.requests) => return Ok(false),
             _ = self.stop.changed() => return Ok(false),
         };
-        let words = || chosen.words.clone();
-        reached.map_err(|problem| Error::Unreachable { words: words(), problem })?;
-        Ok(true)
+        let off = |problem| Error::Unreachable { words: chosen.words.clone(), problem };
+        reached.map(|()| true).map_err(off)
     }
 
     async fn drive(
