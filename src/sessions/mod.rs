@@ -7,6 +7,9 @@
 //! through its outbox ([`outbox`], pure) into its data channel ([`link`]).
 
 mod adaptation;
+mod association;
+#[cfg(test)]
+mod association_tests;
 mod candidate;
 mod channel;
 mod congestion;

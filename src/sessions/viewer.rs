@@ -18,6 +18,7 @@ use crate::camera::{Feed, NoForm, Renditions};
 use crate::clock::Clock;
 use crate::config;
 
+use super::association::{self, Number};
 use super::congestion::Congestion;
 use super::offer::{Checked, Format, Video};
 use super::post::{Event, Post};
@@ -145,6 +146,8 @@ pub(super) struct Viewer {
     congestion: Congestion,
     /// Where webrtcbin looks for the peer's candidates.
     section: u32,
+    /// Of its data channels. The last field: free when the pipeline is gone.
+    association: Number,
 }
 
 impl Viewer {
@@ -238,7 +241,8 @@ impl Viewer {
         connect_video(&payloader, &webrtc, video, ssrc)?;
         let section = plan.offer.ice.section;
         let congestion = plan.calls.congestion.clone();
-        let viewer = Self { pipeline, webrtc, feed, offset, congestion, section };
+        let association = Number::give();
+        let viewer = Self { pipeline, webrtc, feed, offset, congestion, section, association };
         match viewer.pipeline.set_state(gst::State::Playing) {
             Ok(_) => Ok(viewer),
             Err(error) => {
@@ -264,6 +268,7 @@ impl Viewer {
             .ok_or_else(|| refused("create-answer", "the reply holds no answer"))?;
         let started = Instant::now();
         self.set_description("set-local-description", &answer, deadline)?;
+        self.association.set(&self.webrtc);
         let local = self.gather(&gathered, policy, started, deadline)?;
         if !local.sdp().medias().any(|media| media.media() == Some("video") && media.port() != 0) {
             return Err(ViewerError::VideoRejected);
@@ -374,6 +379,7 @@ impl Drop for Viewer {
         if let Err(error) = self.pipeline.set_state(gst::State::Null) {
             log::warn!("viewer's pipeline did not stop: {error}");
         }
+        association::stop(&self.webrtc);
         self.congestion.let_go();
     }
 }

@@ -1,5 +1,6 @@
 //! The second real peer: a webrtcbin that receives, with both data channels.
 
+use std::cell::OnceCell;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
@@ -11,6 +12,20 @@ use gstreamer_webrtc as gst_webrtc;
 use gstreamer_webrtc::{
     WebRTCDataChannel, WebRTCDataChannelState, WebRTCRTPTransceiverDirection, WebRTCSDPType,
 };
+
+#[path = "../../src/sessions/association.rs"]
+mod association;
+
+use association::Number;
+
+/// Signpost may be in this process too, and its numbers begin with 1.
+static FAR: Once = Once::new();
+
+/// A number for an association of a test's own.
+pub fn number() -> Number {
+    FAR.call_once(|| (0..1 << 15).for_each(|_| drop(Number::give())));
+    Number::give()
+}
 
 /// Longer than anything here takes on a busy machine; reaching it is a failure.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -55,6 +70,7 @@ pub struct Peer {
     pub commands: WebRTCDataChannel,
     post: Sender<Seen>,
     seen: Receiver<Seen>,
+    association: OnceCell<Number>,
 }
 
 impl Peer {
@@ -96,7 +112,7 @@ impl Peer {
             .build();
         channel(&webrtc, "predictions", Some(loose), &post);
         pipeline.set_state(gst::State::Playing).unwrap();
-        Self { pipeline, webrtc, commands, post, seen }
+        Self { pipeline, webrtc, commands, post, seen, association: OnceCell::new() }
     }
 
     /// An offer with all candidates.
@@ -111,6 +127,7 @@ impl Peer {
             }
         });
         self.ask("set-local-description", &[&offer]);
+        self.association.get_or_init(number).set(&self.webrtc);
         let state: gst_webrtc::WebRTCICEGatheringState =
             self.webrtc.property("ice-gathering-state");
         if state != gst_webrtc::WebRTCICEGatheringState::Complete {
@@ -168,6 +185,7 @@ impl Peer {
 impl Drop for Peer {
     fn drop(&mut self) {
         let _ = self.pipeline.set_state(gst::State::Null);
+        association::stop(&self.webrtc);
     }
 }
 

@@ -11,7 +11,7 @@ use gstreamer_sdp::SDPMessage;
 use gstreamer_webrtc as gst_webrtc;
 use serde_json::json;
 
-use crate::receiver::{PATIENCE, Peer, Seen, Sight};
+use crate::receiver::{PATIENCE, Peer, Seen, Sight, number};
 use crate::watch::print;
 
 /// Small and cheap, because only connections are counted. Pictures flow when the
@@ -59,6 +59,8 @@ fn once() -> Result<()> {
         }
     });
     let answer = answer(&webrtc, &offer)?;
+    let number = number();
+    number.set(&webrtc);
     peer.accept(&answer);
     connected.recv_timeout(PATIENCE).context("a connection in time")?;
     pipeline.by_name("gate").context("the sender has a gate")?.set_property("drop", false);
