@@ -205,6 +205,9 @@ impl Owner {
 
     fn serve(&mut self, request: Request) {
         match request {
+            // A page that is quickly left and come back to offers again, and on a busy device
+            // in any order: an offer that nobody waits for must not end one that somebody does.
+            Request::Offer { reply, .. } if reply.is_closed() => {}
             Request::Offer { offer, wish, reply } => match self.admit(&offer, wish) {
                 Ok((connection, live)) => {
                     self.live.insert(connection, Live { reply: Some(reply), ..live });

@@ -293,6 +293,21 @@ async fn a_peer_that_left_before_its_answer_holds_no_place() {
     inside.end().await;
 }
 
+/// On one thread: the owner serves the offers when their peer has gone already.
+#[tokio::test]
+async fn an_offer_that_nobody_waits_for_is_not_taken_up() {
+    let inside = start(NEVER);
+    let (hasty, next) = (Peer::new(), Peer::new());
+    let sdp = hasty.offer();
+    for _ in 0..2 {
+        offer_and_leave(&inside, sdp.clone()).await;
+    }
+    answer(&inside, next.offer()).await.expect("the place is free");
+    let status = inside.sessions.status().borrow().clone();
+    assert_eq!((status.connections, status.answered, status.failed), (1, 1, 0), "{status:?}");
+    inside.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_relay_that_answers_the_servers_are_blamed() {
     let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
