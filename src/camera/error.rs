@@ -98,6 +98,11 @@ impl Error {
         Self::Stopped { words: chosen.words.clone(), problem, hint: SWITCHED_ON }
     }
 
+    pub(super) fn empty(chosen: &Chosen) -> Self {
+        let problem = "it ended without a picture".to_owned();
+        Self::Stopped { words: chosen.words.clone(), problem, hint: WHOLE_FILE }
+    }
+
     pub(super) fn unplugged(chosen: &Chosen) -> Self {
         let problem = "it was pulled out".to_owned();
         Self::Stopped { words: chosen.words.clone(), problem, hint: PLUG_IN }

@@ -169,9 +169,10 @@ impl Owner {
         let begun = meanwhile(&ticked, self.begin(placeholder, slow)).await?;
         let Some(chosen) = begun else { return Ok(()) };
         let (encoder, flip) = (&self.settings.encoder, direction(self.settings.camera.flip));
+        let silence = Silence::new(chosen.pace, self.pictures());
         let (pipeline, events) =
             Pipeline::start(&chosen, flip, encoder, &self.clock, &self.outlets, dress)?;
-        let mut show = Show { chosen: &chosen, placeholder, outage, slow };
+        let mut show = Show { chosen: &chosen, placeholder, outage, slow, silence };
         let ended = self.drive(&pipeline, events, &mut show).await;
         let down = pipeline.stop();
         // At once: to stop may take long, and for ever.
@@ -257,7 +258,6 @@ impl Owner {
         let chosen = show.chosen;
         let mut looks = tokio::time::interval_at(tokio::time::Instant::now() + LOOK, LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut silence = Silence::new(chosen.pace, self.pictures());
         let outlets = &self.outlets;
         let mut follower =
             Follower::new(&self.demand, &self.requests, &outlets.renditions, &self.encodings);
@@ -276,6 +276,10 @@ impl Owner {
                         }
                         follower.picture((**video).clone());
                     }
+                    let clip_ended = chosen.pace == Pace::Clip && matches!(event, Event::Ended);
+                    if clip_ended && show.silence.is_without_picture(self.pictures()) {
+                        return Err(Error::empty(chosen));
+                    }
                     self.on(event, pipeline, chosen)?;
                 }
                 () = follower.changed() => {}
@@ -290,7 +294,7 @@ impl Owner {
                 }
                 _ = looks.tick() => {
                     self.ticked.set();
-                    if let Some(seconds) = silence.look(self.pictures()) {
+                    if let Some(seconds) = show.silence.look(self.pictures()) {
                         return Err(Error::silent(chosen, seconds));
                     }
                 }
@@ -425,6 +429,7 @@ struct Show<'a> {
     outage: &'a mut Outage,
     /// From then on it is shown that the camera starts.
     slow: Instant,
+    silence: Silence,
 }
 
 /// Does what may take long and is no sign that the owner hangs.

@@ -1,7 +1,8 @@
 //! When a camera counts as silent: a driver or a network can stop without an error.
 //!
 //! So can a clip that is broken: on a busy machine a decodebin (GStreamer 1.22) was
-//! seen to stop for good without passing its demuxer's error on.
+//! seen to stop for good without passing its demuxer's error on. One that is overwritten
+//! while it plays can end without a picture, again and again.
 
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub(super) struct Silence {
     /// Pictures of all lives of the pipeline, when this one began.
     before: u64,
     newest: u64,
+    /// How many there were when a clip last came to its end, or began.
+    at_end: u64,
     looks: u32,
     most: u32,
 }
@@ -40,7 +43,12 @@ impl Silence {
             Pace::Device => NEXT_PICTURE,
             Pace::Clip => NEXT_OF_CLIP,
         };
-        Self { before: pictures, newest: pictures, looks: 0, most }
+        Self { before: pictures, newest: pictures, at_end: pictures, looks: 0, most }
+    }
+
+    /// The clip has come to its end; whether it showed no picture since it last did, or began.
+    pub(super) fn is_without_picture(&mut self, pictures: u64) -> bool {
+        std::mem::replace(&mut self.at_end, pictures) == pictures
     }
 
     /// One look at the number of pictures; seconds of silence if it is too long.
@@ -64,6 +72,15 @@ mod tests {
         let mut silence = Silence::new(Pace::Device, 7);
         assert!((1..20).all(|_| silence.look(7).is_none()));
         assert_eq!(silence.look(7), Some(10));
+    }
+
+    #[test]
+    fn a_clip_that_ends_without_a_picture_is_found_at_its_first_or_any_later_end() {
+        assert!(Silence::new(Pace::Clip, 7).is_without_picture(7));
+        let mut silence = Silence::new(Pace::Clip, 7);
+        assert!(!silence.is_without_picture(8));
+        assert!(!silence.is_without_picture(9));
+        assert!(silence.is_without_picture(9));
     }
 
     #[test]
