@@ -1,20 +1,19 @@
 //! The `signpost` binary.
 
-use std::process::ExitCode;
-
 use clap::Parser as _;
 use signpost::cli::exit::{Exit, Failure, OrExit as _};
 use signpost::cli::{Cli, Command, allocator, bench, check, installed, log, password, read, run};
 
-fn main() -> ExitCode {
+fn main() {
     let cli = Cli::parse();
-    match command(&cli) {
-        Ok(()) => Exit::Done.into(),
+    let exit = match command(&cli) {
+        Ok(()) => Exit::Done,
         Err(failure) => {
             failure.tell();
-            failure.exit.into()
+            failure.exit
         }
-    }
+    };
+    exit.end()
 }
 
 fn command(cli: &Cli) -> Result<(), Failure> {

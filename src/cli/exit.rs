@@ -1,6 +1,6 @@
 //! How the program ends.
 
-use std::process::ExitCode;
+use std::io::Write as _;
 
 use crate::errors;
 
@@ -22,9 +22,17 @@ pub enum Exit {
     Model = 5,
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+impl Exit {
+    /// Ends the process, and does not call what libraries have registered for its exit.
+    ///
+    /// GLib keeps threads for the next work, and one that ends just then uses what OpenSSL's
+    /// handler frees (issue 6214 of openssl): a service that was stopped well aborted.
+    #[allow(unsafe_code, reason = "the standard library ends with the handlers only")]
+    pub fn end(self) -> ! {
+        // Who closed standard output wants nothing more of it.
+        let _ = std::io::stdout().flush();
+        // SAFETY: it takes any number. Every owner has ended, and the log writes each line at once.
+        unsafe { libc::_exit(self as i32) }
     }
 }
 

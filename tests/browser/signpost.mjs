@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 /** Loading the models and the first picture take a few seconds on a busy machine. */
 const START_LIMIT_MS = 60_000;
 const END_LIMIT_MS = 10_000;
+const CRASHES = ["SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV", "SIGSYS", "SIGTRAP"];
 /** Lines of the log that are kept to explain a failure. */
 const KEPT_LINES = 200;
 
@@ -47,16 +48,22 @@ export class Signpost {
         return this.#process.pid;
     }
 
-    /** Ends the program; resolves with its exit code when it is gone and its log read. */
+    /**
+     * Ends the program, if a test has not; resolves with its exit code when it is gone and its
+     * log read. Throws if it crashed, now or before.
+     */
     async stop() {
         const child = this.#process;
-        if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
-        const gone = once(child, "close");
-        child.kill("SIGTERM");
-        const limit = setTimeout(() => child.kill("SIGKILL"), END_LIMIT_MS);
-        const [code] = await gone;
-        clearTimeout(limit);
-        return code;
+        if (child.exitCode === null && child.signalCode === null) {
+            const gone = once(child, "close");
+            child.kill("SIGTERM");
+            const limit = setTimeout(() => child.kill("SIGKILL"), END_LIMIT_MS);
+            await gone;
+            clearTimeout(limit);
+        }
+        const { exitCode, signalCode } = child;
+        if (CRASHES.includes(signalCode)) throw new Error(`signpost: ${signalCode}\n${this.log.join("\n")}`);
+        return exitCode;
     }
 
     /** The first line on standard output is `listening http://ADDR:PORT/`. */
