@@ -49,31 +49,23 @@ pub(super) struct Opened {
     frames: AtomicBool,
 }
 
-/// What becomes of a channel that a peer opens.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Newcomer {
-    /// It is one that we know.
-    Heard(Label),
-    /// Its name is unknown, or taken: one of the same name was there before.
-    Unheard,
-    /// The first one too many.
-    TooMany,
-}
-
 impl Opened {
-    /// Judges a channel by its name.
-    pub fn another(&self, label: Option<&str>) -> Newcomer {
-        let before = self.count.fetch_add(1, Ordering::Relaxed);
-        if before >= CHANNEL_LIMIT {
-            return if before == CHANNEL_LIMIT { Newcomer::TooMany } else { Newcomer::Unheard };
-        }
-        let Some(label) = label.and_then(Label::parse) else { return Newcomer::Unheard };
+    /// Counts a channel that the peer brings about, which takes a message on a new stream of
+    /// whatever kind, or a stream's reset; true for the first one too many.
+    pub fn is_one_too_many(&self) -> bool {
+        self.count.fetch_add(1, Ordering::Relaxed) == CHANNEL_LIMIT
+    }
+
+    /// A channel has its name; none if that is unknown, or taken: one of the same name was
+    /// there before.
+    pub fn named(&self, label: Option<&str>) -> Option<Label> {
+        let label = label.and_then(Label::parse)?;
         let taken = match label {
             Label::Commands => &self.commands,
             Label::Predictions => &self.predictions,
             Label::Frames => &self.frames,
         };
-        if taken.swap(true, Ordering::Relaxed) { Newcomer::Unheard } else { Newcomer::Heard(label) }
+        (!taken.swap(true, Ordering::Relaxed)).then_some(label)
     }
 }
 
@@ -138,7 +130,7 @@ impl Channel {
             }
             // A peer may open what its offer did not announce.
             (Self::Absent, Event::Opened) => (Self::Open, Vec::new()),
-            (Self::Absent, Event::Closing | Event::Closed) => (Self::Absent, Vec::new()),
+            (Self::Absent, Event::Closed) => (Self::Absent, Vec::new()),
             (Self::Closed, _) | (_, Event::Closed) => (Self::Closed, Vec::new()),
             (Self::Closing, _) | (_, Event::Closing) => (Self::Closing, Vec::new()),
             (Self::Open, Event::Opened) => (Self::Open, Vec::new()),

@@ -38,7 +38,7 @@ fn state(name: &str) -> Channel {
 fn every_state_meets_every_event() {
     // A state, and what it becomes when opened, closing, closed.
     let table = [
-        ("absent", ["open", "absent", "absent"]),
+        ("absent", ["open", "closing", "absent"]),
         ("connecting", ["open", "closing", "closed"]),
         ("open", ["open", "closing", "closed"]),
         ("closing", ["closing", "closing", "closed"]),
@@ -75,14 +75,20 @@ fn what_waited_goes_in_order_and_what_waited_too_long_does_not() {
 }
 
 #[test]
-fn a_name_is_heard_once_and_a_fifth_channel_is_too_many() {
+fn a_name_is_heard_once() {
     let opened = Opened::default();
-    assert_eq!(opened.another(Some("commands")), Newcomer::Heard(Label::Commands));
-    assert_eq!(opened.another(Some("commands")), Newcomer::Unheard);
-    assert_eq!(opened.another(Some("other")), Newcomer::Unheard);
-    assert_eq!(opened.another(Some("predictions")), Newcomer::Heard(Label::Predictions));
-    assert_eq!(opened.another(None), Newcomer::TooMany);
-    assert_eq!(opened.another(Some("predictions")), Newcomer::Unheard, "told once");
+    assert_eq!(opened.named(Some("commands")), Some(Label::Commands));
+    assert_eq!(opened.named(Some("commands")), None);
+    assert_eq!(opened.named(Some("other")), None);
+    assert_eq!(opened.named(None), None);
+    assert_eq!(opened.named(Some("predictions")), Some(Label::Predictions));
+}
+
+#[test]
+fn a_fifth_channel_is_told_as_too_many_and_only_that() {
+    let opened = Opened::default();
+    let told: Vec<bool> = (0..7).map(|_| opened.is_one_too_many()).collect();
+    assert_eq!(told, [false, false, false, false, true, false, false]);
 }
 
 proptest! {

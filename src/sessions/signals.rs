@@ -1,6 +1,7 @@
 //! What a viewer's elements call, and what is posted of it.
 
-use std::sync::Once;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Once};
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
@@ -10,7 +11,8 @@ use gstreamer_webrtc as gst_webrtc;
 
 use crate::camera::KeyUnits;
 
-use super::channel::{Label, Newcomer, Opened};
+use super::association;
+use super::channel::{Label, Opened};
 use super::congestion::Congestion;
 use super::meter::Meter;
 use super::post::{Event, Payload, Post};
@@ -40,13 +42,27 @@ pub(super) fn connect(
     webrtc.connect_notify(Some("connection-state"), move |webrtc, _| {
         peer.send(Event::Peer(webrtc.property("connection-state")));
     });
-    let (channels, opened) = (post.clone(), Opened::default());
+    hear_channels(webrtc, post);
+}
+
+/// Channels, all of them the peer's.
+fn hear_channels(webrtc: &gst::Element, post: &Post) {
+    association::keep_channels(webrtc);
+    let opened = Arc::new(Opened::default());
+    let (come, many) = (opened.clone(), post.clone());
+    webrtc.connect("prepare-data-channel", false, move |_| {
+        if come.is_one_too_many() {
+            many.send(Event::TooManyChannels);
+        }
+        None
+    });
+    let post = post.clone();
     webrtc.connect("on-data-channel", false, move |values| {
         let channel = values[1].get::<gst_webrtc::WebRTCDataChannel>().ok()?;
-        match opened.another(channel.label().as_deref()) {
-            Newcomer::Heard(label) => connect_channel(label, channel, &channels),
-            Newcomer::Unheard => {}
-            Newcomer::TooMany => channels.send(Event::TooManyChannels),
+        // As bytes: they are the peer's, and a `String` that is none would end the process.
+        let label = channel.property::<Option<PathBuf>>("label");
+        if let Some(label) = opened.named(label.as_deref().and_then(Path::to_str)) {
+            connect_channel(label, channel, &post);
         }
         None
     });
@@ -116,9 +132,12 @@ fn read_reports(values: &[gst::glib::Value], congestion: &Congestion) {
 
 fn connect_channel(label: Label, channel: gst_webrtc::WebRTCDataChannel, post: &Post) {
     let text = post.clone();
-    channel.connect_on_message_string(move |_, message| {
-        let message = message.unwrap_or_default();
-        text.message(label, message.as_bytes(), || Payload::Text(message.to_owned()));
+    // As bytes, like the label; what is not UTF-8 (RFC 8831, 6.6) is read with replacements.
+    channel.connect("on-message-string", false, move |values| {
+        let message = values[1].get::<Option<PathBuf>>().ok()?.unwrap_or_default();
+        let message = message.to_string_lossy();
+        text.message(label, message.as_bytes(), || Payload::Text(message.to_string()));
+        None
     });
     let binary = post.clone();
     channel.connect_on_message_data(move |_, message| {

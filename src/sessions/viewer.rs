@@ -376,6 +376,7 @@ impl Drop for Viewer {
         if let Some(bus) = self.pipeline.bus() {
             bus.unset_sync_handler();
         }
+        association::shut(&self.webrtc);
         if let Err(error) = self.pipeline.set_state(gst::State::Null) {
             log::warn!("viewer's pipeline did not stop: {error}");
         }

@@ -20,6 +20,10 @@ use tokio::sync::{broadcast, watch};
 
 use super::receiver::{PATIENCE, Peer, Seen};
 
+/// PPIDs of data channels (RFC 8831, 8).
+const CONTROL: u32 = 50;
+const TEXT: u32 = 51;
+
 struct Inside {
     handle: Camera,
     sessions: Sessions,
@@ -30,6 +34,13 @@ struct Inside {
 }
 
 impl Inside {
+    /// Waits until nobody has a place.
+    async fn is_free(&self) {
+        let mut status = self.sessions.status();
+        let free = status.wait_for(|status| status.viewers == 0 && status.connections == 0);
+        tokio::time::timeout(PATIENCE, free).await.expect("a free place in time").unwrap();
+    }
+
     /// Stops everything; a pipeline must not outlive the runtime that stops it.
     async fn end(self) {
         let stopped = tokio::time::timeout(PATIENCE, self.sessions.stop());
@@ -223,7 +234,8 @@ async fn rtp_time_rises_over_ten_restarts_of_the_camera_and_two_loops_of_a_clip(
             // Found damaged when it is played again from its start.
             std::fs::write(&clip, b"no video").unwrap();
             let failed = |status: &camera::Status| matches!(status, camera::Status::Failed(_));
-            status.wait_for(failed).await.unwrap();
+            let away = format!("{:?}", *status.wait_for(failed).await.unwrap());
+            assert!(!away.contains("no picture within"), "it is played again and again: {away}");
             tokio::task::block_in_place(|| rises("pictures in its place", 2));
             std::fs::write(&clip, &whole).unwrap();
         }
@@ -261,35 +273,31 @@ async fn a_peer_that_never_connects_gives_its_place_back() {
     let (silent, late) = (Peer::new(), Peer::new());
     answer(&inside, silent.offer()).await.unwrap();
     assert!(matches!(answer(&inside, late.offer()).await, Err(OfferError::AtCapacity { .. })));
-    let mut status = inside.sessions.status();
-    let free = status.wait_for(|status| status.viewers == 0 && status.connections == 0);
-    tokio::time::timeout(PATIENCE, free).await.expect("a free place in time").unwrap();
+    inside.is_free().await;
     inside.end().await;
 }
 
 /// Longer than any test: only something else frees a place in time.
 const NEVER: Duration = Duration::from_secs(3600);
 
-/// Makes an offer and goes away before there is an answer.
-async fn offer_and_leave(inside: &Inside, sdp: String) {
-    let mut offered = Box::pin(answer(inside, sdp));
-    let polled = std::future::poll_fn(|context| Poll::Ready(offered.as_mut().poll(context)));
-    assert!(polled.await.is_pending());
-}
-
-#[tokio::test(flavor = "multi_thread")]
+/// On one thread: the owner has admitted the offer, and still answers it, when it is left.
+#[tokio::test]
 async fn a_peer_that_left_before_its_answer_holds_no_place() {
     let inside = start(NEVER);
     let (hasty, next) = (Peer::new(), Peer::new());
-    let sdp = hasty.offer();
-    for _ in 0..2 {
-        offer_and_leave(&inside, sdp.clone()).await;
-    }
-    // With one place, whoever comes next would meet the ghosts.
-    answer(&inside, next.offer()).await.expect("the place is free");
+    let (hasty, next) = (hasty.offer(), next.offer());
     let mut status = inside.sessions.status();
+    let mut offered = Box::pin(answer(&inside, hasty));
+    tokio::select! {
+        biased;
+        admitted = status.wait_for(|status| status.connections == 1) => drop(admitted.unwrap()),
+        answered = &mut offered => panic!("answered before it was admitted: {answered:?}"),
+    }
+    drop(offered);
+    // With one place, whoever comes next would meet the ghost.
+    answer(&inside, next).await.expect("the place is free");
     let one = status.wait_for(|status| status.connections == 1);
-    tokio::time::timeout(PATIENCE, one).await.expect("the ghosts gone in time").unwrap();
+    tokio::time::timeout(PATIENCE, one).await.expect("the ghost gone in time").unwrap();
     inside.end().await;
 }
 
@@ -300,7 +308,9 @@ async fn an_offer_that_nobody_waits_for_is_not_taken_up() {
     let (hasty, next) = (Peer::new(), Peer::new());
     let sdp = hasty.offer();
     for _ in 0..2 {
-        offer_and_leave(&inside, sdp.clone()).await;
+        let mut offered = Box::pin(answer(&inside, sdp.clone()));
+        let polled = std::future::poll_fn(|context| Poll::Ready(offered.as_mut().poll(context)));
+        assert!(polled.await.is_pending());
     }
     answer(&inside, next.offer()).await.expect("the place is free");
     let status = inside.sessions.status().borrow().clone();
@@ -392,10 +402,62 @@ async fn a_peer_that_opens_channels_without_end_is_let_go() {
         peer.until("commands", |seen| (seen == opened).then_some(()));
         (0..3).map(|n| peer.open("commands", &format!("further {n}"))).collect()
     });
-    let mut status = inside.sessions.status();
-    let free = status.wait_for(|status| status.viewers == 0 && status.connections == 0);
-    tokio::time::timeout(PATIENCE, free).await.expect("let go in time").unwrap();
+    inside.is_free().await;
     drop(channels);
+    inside.end().await;
+}
+
+/// A message on a stream makes a channel at our side, also where nobody opened one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_sends_on_streams_without_end_is_let_go() {
+    let inside = start(NEVER);
+    let peer = Peer::new();
+    let names = ["first", "second", "third"];
+    let unopened = [100, 101, 102].into_iter().zip(names);
+    let unopened: Vec<_> = unopened.map(|(stream, name)| peer.agreed(stream, name)).collect();
+    peer.accept(&answer(&inside, peer.offer()).await.unwrap());
+    tokio::task::block_in_place(|| {
+        let mut closed: BTreeSet<_> = ["commands"].into_iter().chain(names).collect();
+        peer.until("all channels", |seen| {
+            if let Seen::Opened(name) = seen {
+                closed.remove(name.as_str());
+            }
+            closed.is_empty().then_some(())
+        });
+        for channel in &unopened {
+            channel.send_string_full(Some("unasked")).unwrap();
+        }
+    });
+    inside.is_free().await;
+    drop(unopened);
+    inside.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn words_that_are_no_text_end_nothing() {
+    let inside = start(NEVER);
+    let peer = Peer::new();
+    peer.accept(&answer(&inside, peer.offer()).await.unwrap());
+    tokio::task::block_in_place(|| {
+        let opened = Seen::Opened("commands".into());
+        peer.until("commands", |seen| (seen == opened).then_some(()));
+        // DATA_CHANNEL_OPEN (RFC 8832, 5.1) of a reliable channel without a protocol.
+        let open = |label: &[u8]| {
+            let length = u8::try_from(label.len()).unwrap();
+            [&[3, 0, 0, 0, 0, 0, 0, 0, 0, length, 0, 0], label].concat()
+        };
+        peer.raw(200).send(CONTROL, &open(b"\xff")).unwrap();
+        let frames = peer.raw(202);
+        frames.send(CONTROL, &open(b"frames")).unwrap();
+        frames.send(TEXT, b"\xff").unwrap();
+        let echo = json!({"type": "echo"}).to_string();
+        peer.commands.send_string_full(Some(&echo)).unwrap();
+        peer.until("an echo", |seen| match seen {
+            Seen::Text(label, text) if label == "commands" => text.contains("echo").then_some(()),
+            _ => None,
+        });
+    });
+    assert_eq!(inside.sessions.status().borrow().viewers, 1);
     inside.end().await;
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
+use gstreamer_app as gst_app;
 use gstreamer_sdp::SDPMessage;
 use gstreamer_webrtc as gst_webrtc;
 use gstreamer_webrtc::{
@@ -14,7 +15,7 @@ use gstreamer_webrtc::{
 };
 
 #[path = "../../src/sessions/association.rs"]
-mod association;
+pub mod association;
 
 use association::Number;
 
@@ -29,6 +30,9 @@ pub fn number() -> Number {
 
 /// Longer than anything here takes on a busy machine; reaching it is a failure.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What waits for SCTP before whoever sends waits, or he would only fill his own memory.
+const RAW_BUFFER_BYTES: u64 = 1 << 20;
 
 const H264: &str = "application/x-rtp,media=video,encoding-name=H264,payload=97,clock-rate=90000,\
     packetization-mode=(string)1,profile-level-id=(string)42e01f,\
@@ -89,6 +93,7 @@ impl Peer {
             .unwrap();
         let ice: gst_webrtc::WebRTCICE = webrtc.property("ice-agent");
         ice.property::<gst::glib::Object>("agent").set_property("upnp", false);
+        association::keep_channels(&webrtc);
         pipeline.add(&webrtc).unwrap();
         let caps: gst::Caps = H264.parse().unwrap();
         webrtc.emit_by_name::<gst_webrtc::WebRTCRTPTransceiver>(
@@ -145,6 +150,33 @@ impl Peer {
         channel
     }
 
+    /// A channel that nobody opens, because both ends are said to know of it. Call before
+    /// the offer: webrtcbin makes none later.
+    #[allow(dead_code, reason = "who includes this file uses what he needs")]
+    pub fn agreed(&self, stream: i32, name: &str) -> WebRTCDataChannel {
+        let agreed = gst::Structure::builder("options")
+            .field("negotiated", true)
+            .field("id", stream)
+            .build();
+        let channel: WebRTCDataChannel =
+            self.webrtc.emit_by_name("create-data-channel", &[&name, &Some(agreed)]);
+        watch(&channel, name, &self.post);
+        channel
+    }
+
+    /// An SCTP stream that webrtcbin knows nothing of, and does not watch.
+    #[allow(dead_code, reason = "who includes this file uses what he needs")]
+    pub fn raw(&self, stream: i32) -> Raw {
+        let encoder = &association::parts(&self.webrtc, "sctpenc")[0];
+        let pad = encoder.request_pad_simple(&format!("sink_{stream}")).expect("a free stream");
+        let source = gst_app::AppSrc::builder().is_live(true).format(gst::Format::Time);
+        let source = source.do_timestamp(true).max_bytes(RAW_BUFFER_BYTES).block(true).build();
+        self.webrtc.downcast_ref::<gst::Bin>().unwrap().add(&source).unwrap();
+        source.static_pad("src").unwrap().link(&pad).unwrap();
+        source.sync_state_with_parent().unwrap();
+        Raw(source)
+    }
+
     pub fn accept(&self, answer: &str) {
         let sdp = SDPMessage::parse_buffer(answer.as_bytes()).unwrap();
         let answer = gst_webrtc::WebRTCSessionDescription::new(WebRTCSDPType::Answer, sdp);
@@ -182,8 +214,23 @@ impl Peer {
     }
 }
 
+/// What is sent on it goes past webrtcbin.
+pub struct Raw(gst_app::AppSrc);
+
+#[allow(dead_code, reason = "who includes this file uses what he needs")]
+impl Raw {
+    /// Sends a message of a kind, a PPID of RFC 8831, 8; waits while SCTP has enough.
+    pub fn send(&self, ppid: u32, message: &[u8]) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let caps = gst::Caps::builder("application/data-channel").field("ordered", true);
+        let caps = caps.field("ppid", ppid).build();
+        let buffer = gst::Buffer::from_slice(message.to_vec());
+        self.0.push_sample(&gst::Sample::builder().caps(&caps).buffer(&buffer).build())
+    }
+}
+
 impl Drop for Peer {
     fn drop(&mut self) {
+        association::shut(&self.webrtc);
         let _ = self.pipeline.set_state(gst::State::Null);
         association::stop(&self.webrtc);
     }

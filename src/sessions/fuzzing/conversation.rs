@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use super::SEPARATOR;
 use crate::sessions::ConnectionId;
-use crate::sessions::channel::{self, Channel, Label, Newcomer, Opened, Refusal, Verdict};
+use crate::sessions::channel::{self, Channel, Label, Opened, Refusal, Verdict};
 use crate::sessions::keepalive::{Keepalive, PING};
 use crate::sessions::messages::Command;
 use crate::sessions::outbox::Outbox;
@@ -111,7 +111,7 @@ impl Page {
     }
 
     fn opens(&mut self, name: &str) {
-        if self.opened.another(Some(name)) == Newcomer::Heard(Label::Commands) {
+        if self.opened.named(Some(name)) == Some(Label::Commands) {
             self.commands_become(channel::Event::Opened);
             self.keepalive = Some(Keepalive::new(KEEPALIVE, self.now));
         }

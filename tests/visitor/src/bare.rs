@@ -11,7 +11,7 @@ use gstreamer_sdp::SDPMessage;
 use gstreamer_webrtc as gst_webrtc;
 use serde_json::json;
 
-use crate::receiver::{PATIENCE, Peer, Seen, Sight, number};
+use crate::receiver::{PATIENCE, Peer, Seen, Sight, association, number};
 use crate::watch::print;
 
 /// Small and cheap, because only connections are counted. Pictures flow when the
@@ -47,6 +47,7 @@ fn once() -> Result<()> {
     let pipeline = gst::parse::launch(SENDER)?.downcast::<gst::Pipeline>();
     let pipeline = pipeline.ok().context("the sender is a pipeline")?;
     let webrtc = pipeline.by_name("webrtc").context("the sender has a webrtcbin")?;
+    association::keep_channels(&webrtc);
     prefer_h264(&webrtc)?;
     let ice: gst_webrtc::WebRTCICE = webrtc.property("ice-agent");
     ice.property::<gst::glib::Object>("agent").set_property("upnp", false);
@@ -65,7 +66,9 @@ fn once() -> Result<()> {
     connected.recv_timeout(PATIENCE).context("a connection in time")?;
     pipeline.by_name("gate").context("the sender has a gate")?.set_property("drop", false);
     peer.until("a picture", |seen| matches!(seen, Seen::Picture(_)).then_some(()));
+    association::shut(&webrtc);
     pipeline.set_state(gst::State::Null)?;
+    association::stop(&webrtc);
     Ok(())
 }
 

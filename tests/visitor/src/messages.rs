@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use gstreamer as gst;
 use gstreamer::prelude::*;
-use gstreamer_app as gst_app;
 use serde_json::json;
 
 use crate::receiver::{Peer, Seen, Sight};
@@ -61,7 +60,7 @@ pub fn flood(device: &Device, bytes: u64, duration: Duration) -> Result<()> {
 /// stream of its SCTP, which it has reset and given up.
 ///
 /// # Errors
-/// If there is no connection, `commands` does not open, or its stream cannot be had.
+/// If there is no connection, or `commands` does not open.
 pub fn after_closing(device: &Device, duration: Duration) -> Result<()> {
     let (peer, location) = connected(device)?;
     let stream: i32 = peer.commands.property("id");
@@ -69,15 +68,14 @@ pub fn after_closing(device: &Device, duration: Duration) -> Result<()> {
     peer.commands.close();
     peer.until("the channel's end", |seen| (seen == Seen::Closed("commands".into())).then_some(()));
     let refused = peer.commands.send_string_full(Some("{}")).is_err();
-    let source = stream_of(&peer, stream)?;
+    let source = peer.raw(stream);
     let begun = Instant::now();
     let (mut bytes, message) = (0, vec![b'x'; 1000]);
     let pushed = loop {
         if begun.elapsed() >= duration {
             break Ok(());
         }
-        // Waits while SCTP has enough.
-        if let Err(error) = source.push_buffer(gst::Buffer::from_slice(message.clone())) {
+        if let Err(error) = source.send(TEXT, &message) {
             break Err(error);
         }
         bytes += message.len();
@@ -87,23 +85,6 @@ pub fn after_closing(device: &Device, duration: Duration) -> Result<()> {
         "ended": pushed.is_err(), "seconds": begun.elapsed().as_secs_f64() }));
     let _ = device.leave(&location);
     std::process::exit(0);
-}
-
-/// A source of texts for an SCTP stream of `peer` that nobody else feeds.
-fn stream_of(peer: &Peer, stream: i32) -> Result<gst_app::AppSrc> {
-    let webrtc = peer.webrtc.downcast_ref::<gst::Bin>().context("webrtcbin is a bin")?;
-    let sctp = webrtc.iterate_all_by_element_factory_name("sctpenc").next();
-    let sctp = sctp.ok().flatten().context("webrtcbin has an sctpenc")?;
-    let pad = sctp.request_pad_simple(&format!("sink_{stream}"));
-    let pad = pad.with_context(|| format!("sctpenc gives no pad for stream {stream}"))?;
-    let caps = gst::Caps::builder("application/data-channel").field("ordered", true);
-    let caps = caps.field("ppid", TEXT).build();
-    let source = gst_app::AppSrc::builder().caps(&caps).is_live(true).format(gst::Format::Time);
-    let source = source.do_timestamp(true).max_bytes(OWN_BUFFER_BYTES).block(true).build();
-    webrtc.add(&source)?;
-    source.static_pad("src").context("appsrc has a pad")?.link(&pad)?;
-    source.sync_state_with_parent()?;
-    Ok(source)
 }
 
 /// A peer whose `commands` is open, and where its connection lives.
