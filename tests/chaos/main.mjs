@@ -48,7 +48,7 @@ process.on("unhandledRejection", (reason) => console.error(`left behind: ${reaso
 
 const options = { short: values.short, seed: Number(values.seed), minutes: Number(values.minutes) };
 
-/** Runs a scenario to its end or limit, prints its rows, and says how many were missed. */
+/** Runs a scenario to its end or limit, prints its rows, and says which were missed. */
 async function play(name) {
     const { run, limit_s } = await import(`./${name}.mjs`);
     const stage = new Stage(options);
@@ -74,14 +74,15 @@ async function play(name) {
         console.log(`\n${name}${values.short ? " (short)" : ""}, seed ${values.seed}, ${took} s`);
         console.table(stage.rows);
     }
-    return stage.rows.filter(({ met }) => !met).length;
+    const missed = stage.rows.filter(({ met }) => !met);
+    return missed.map(({ figure, goal, measured }) => `${name}: ${figure}: ${measured}, and the goal is ${goal}`);
 }
 
-let missed = 0;
+const missed = [];
 const player = async () => {
-    for (let name = waiting.shift(); name; name = waiting.shift()) missed += await play(name);
+    for (let name = waiting.shift(); name; name = waiting.shift()) missed.push(...(await play(name)));
 };
 await Promise.all(Array.from({ length: values.short ? AT_ONCE : 1 }, player));
-if (missed > 0) console.error(`${missed} figures missed`);
+for (const figure of missed) console.error(`missed: ${figure}`);
 // Nothing that a late promise holds keeps the program.
-process.exit(missed > 0 ? 1 : 0);
+process.exit(missed.length > 0 ? 1 : 0);

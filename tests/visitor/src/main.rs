@@ -18,6 +18,7 @@ mod rude;
 mod watch;
 mod whep;
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -117,7 +118,25 @@ enum What {
     },
 }
 
-fn main() -> Result<()> {
+fn main() {
+    match visit() {
+        Ok(()) => end(0),
+        Err(error) => {
+            eprintln!("Error: {error:?}");
+            end(1)
+        }
+    }
+}
+
+/// Ends the process without the libraries' exit handlers: a thread of GLib that ends just
+/// then uses what OpenSSL's frees (its issue 6214), and the visitor would have crashed.
+fn end(code: i32) -> ! {
+    // Who closed standard output wants nothing more of it.
+    let _ = std::io::stdout().flush();
+    signal_hook::low_level::exit(code)
+}
+
+fn visit() -> Result<()> {
     let Arguments { token, what } = Arguments::parse();
     let at = |url: &str| Device::at(url, token.clone());
     match what {

@@ -51,7 +51,7 @@ pub fn flood(device: &Device, bytes: u64, duration: Duration) -> Result<()> {
     print(&json!({ "event": "sent", "bytes": sent.saturating_sub(waiting(&peer)),
         "ended_by_device": ended, "seconds": begun.elapsed().as_secs_f64() }));
     // webrtcbin 1.22 does not always come down with messages under way.
-    std::process::exit(0);
+    crate::end(0);
 }
 
 /// Closes `commands` and sends on its stream for `duration`.
@@ -84,7 +84,7 @@ pub fn after_closing(device: &Device, duration: Duration) -> Result<()> {
     print(&json!({ "event": "sent", "bytes": bytes, "refused_by_webrtcbin": refused,
         "ended": pushed.is_err(), "seconds": begun.elapsed().as_secs_f64() }));
     let _ = device.leave(&location);
-    std::process::exit(0);
+    crate::end(0);
 }
 
 /// A peer whose `commands` is open, and where its connection lives.
