@@ -2,7 +2,11 @@
 
 use clap::Parser as _;
 use signpost::cli::exit::{Exit, Failure, OrExit as _};
-use signpost::cli::{Cli, Command, allocator, bench, check, installed, log, password, read, run};
+use signpost::cli::{
+    Cli, Command, ModelCommand, allocator, attempt, bench, check, installed, log, model, password,
+    read, run,
+};
+use signpost::recognition::exchange;
 
 fn main() {
     let cli = Cli::parse();
@@ -17,6 +21,10 @@ fn main() {
 }
 
 fn command(cli: &Cli) -> Result<(), Failure> {
+    // Needs nothing but what it is given, and may come to harm.
+    if let Command::Model(ModelCommand::Try(args)) = &cli.command {
+        return attempt::attempt(args);
+    }
     let config = match (&cli.command, cli.load()) {
         (Command::Check, config) => {
             // A configuration of one's own is not the service's.
@@ -32,8 +40,11 @@ fn command(cli: &Cli) -> Result<(), Failure> {
             allocator::settle();
             run::run(args, config, journal)
         }
-        Command::Read(args) => read::read(args, &config.model),
+        Command::Read(args) => {
+            read::read(args, &exchange::active(&config.model, config.state_dir()))
+        }
         Command::Bench(args) => bench::bench(args, &config),
+        Command::Model(command) => model::model(command, cli.config.as_deref(), &config),
         Command::Password => password::set(&config),
         Command::Check => unreachable!("a check has returned already"),
     }

@@ -11,11 +11,11 @@ use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 use gstreamer_rtsp_server as gst_rtsp_server;
 use gstreamer_rtsp_server::prelude::*;
+use signpost::camera::handover::{self, Missed};
 use signpost::camera::{Camera, Encoder, Feed, Form, RawFrame, Settings, Started, Status, devices};
 use signpost::clock::Clock;
 use signpost::config;
-use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 
 /// Longer than anything here takes on a busy machine; reaching it is a failure.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -44,13 +44,20 @@ fn start(source: config::Source, demo_clip: Option<&Path>) -> (Started, watch::S
     (Camera::start(settings, Clock::start(), stopped), stop)
 }
 
-async fn next(frames: &mut broadcast::Receiver<RawFrame>) -> RawFrame {
+/// Lets go of the frames that wait.
+async fn pass_over(frames: &handover::Receiver<RawFrame>) {
+    while !frames.is_empty() {
+        next(frames).await;
+    }
+}
+
+async fn next(frames: &handover::Receiver<RawFrame>) -> RawFrame {
     loop {
         match tokio::time::timeout(PATIENCE, frames.recv()).await.expect("a frame in time") {
             Ok(frame) => return frame,
             // A test that looks away misses some.
-            Err(RecvError::Lagged(_)) => {}
-            Err(RecvError::Closed) => panic!("the camera's owner has ended"),
+            Err(Missed::Lost(_)) => {}
+            Err(Missed::Closed) => panic!("the camera's owner has ended"),
         }
     }
 }
@@ -105,7 +112,7 @@ fn viewer() -> gst_app::AppSrc {
 async fn shown(started: &mut Started, feed: &Feed, pictures: u64) {
     let enough = feed.pushed() + pictures;
     while feed.pushed() < enough {
-        next(&mut started.frames).await;
+        next(&started.frames).await;
     }
 }
 
@@ -113,7 +120,7 @@ async fn shown(started: &mut Started, feed: &Feed, pictures: u64) {
 async fn every_form_is_encoded_only_while_somebody_looks() {
     let (mut started, stop) = start(config::Source::Test, None);
     let renditions = started.camera.renditions().clone();
-    while next(&mut started.frames).await.index < 10 {}
+    while next(&started.frames).await.index < 10 {}
     let none = Form::ALL.iter().all(|form| renditions.encoded(*form) == 0);
     assert!(none, "nobody has looked yet");
     for form in Form::ALL {
@@ -124,8 +131,8 @@ async fn every_form_is_encoded_only_while_somebody_looks() {
         // The picture goes on for recognition; what is in the encoder still comes out.
         let mut tries = 0;
         loop {
-            let (encoded, last) = (renditions.encoded(form), next(&mut started.frames).await.index);
-            while next(&mut started.frames).await.index < last + 10 {}
+            let (encoded, last) = (renditions.encoded(form), next(&started.frames).await.index);
+            while next(&started.frames).await.index < last + 10 {}
             if renditions.encoded(form) == encoded {
                 break;
             }
@@ -147,13 +154,13 @@ async fn every_form_is_encoded_only_while_somebody_looks() {
 async fn a_clip_loops_and_its_time_only_rises() {
     let folder = tempfile::tempdir().unwrap();
     let clip = short_clip(folder.path());
-    let (mut started, stop) = start(config::Source::File(clip), None);
-    let first = next(&mut started.frames).await;
+    let (started, stop) = start(config::Source::File(clip), None);
+    let first = next(&started.frames).await;
     let mut last = first.captured_at;
     let mut index = first.index;
     // Four times its length.
     while index < first.index + 60 {
-        let frame = next(&mut started.frames).await;
+        let frame = next(&started.frames).await;
         assert!(frame.captured_at > last, "{} after {last}", frame.captured_at);
         assert!(frame.index > index);
         (last, index) = (frame.captured_at, frame.index);
@@ -192,15 +199,15 @@ async fn times(sink: &gst_app::AppSink, pictures: usize) -> Vec<gst::ClockTime> 
 async fn viewers_see_something_whatever_the_camera_does_and_its_time_rises() {
     let folder = tempfile::tempdir().unwrap();
     let clip = folder.path().join("late.mp4");
-    let (mut started, stop) = start(config::Source::File(clip.clone()), None);
+    let (started, stop) = start(config::Source::File(clip.clone()), None);
     let (pipeline, feed, sink) = watching(&started);
     failure(&started).await;
     let mut seen = times(&sink, 8).await;
-    let away = started.frames.try_recv().is_err() && started.camera.newest_picture().is_none();
+    let away = started.frames.is_empty() && started.camera.newest_picture().is_none();
     assert!(away, "recognition reads no placeholder");
 
     std::fs::rename(short_clip(folder.path()), &clip).unwrap();
-    next(&mut started.frames).await;
+    next(&started.frames).await;
     seen.extend(times(&sink, 30).await);
     assert!(matches!(*started.camera.status().borrow(), Status::Live(_)));
 
@@ -209,8 +216,8 @@ async fn viewers_see_something_whatever_the_camera_does_and_its_time_rises() {
     status.wait_for(|status| *status == Status::Stopped).await.unwrap();
     seen.extend(times(&sink, 12).await);
     started.camera.start_capture();
-    started.frames = started.frames.resubscribe();
-    next(&mut started.frames).await;
+    pass_over(&started.frames).await;
+    next(&started.frames).await;
     seen.extend(times(&sink, 30).await);
     assert!(seen.is_sorted_by(|before, after| before < after), "{seen:?}");
     pipeline.set_state(gst::State::Null).unwrap();
@@ -222,12 +229,12 @@ async fn viewers_see_something_whatever_the_camera_does_and_its_time_rises() {
 async fn encoded_pictures_of_a_looping_clip_have_the_time_of_their_frames() {
     let folder = tempfile::tempdir().unwrap();
     let clip = short_clip(folder.path());
-    let (mut started, stop) = start(config::Source::File(clip), None);
+    let (started, stop) = start(config::Source::File(clip), None);
     let (pipeline, feed, sink) = watching(&started);
     let received = tokio::spawn(async move { times(&sink, 60).await });
     let mut captured = BTreeSet::new();
     while !received.is_finished() {
-        captured.insert(next(&mut started.frames).await.captured_at);
+        captured.insert(next(&started.frames).await.captured_at);
     }
     let encoded = received.await.unwrap();
     assert!(encoded.is_sorted_by(|before, after| before < after), "{encoded:?}");
@@ -248,8 +255,8 @@ async fn without_a_camera_the_demo_clip_is_shown_and_said() {
     }
     let folder = tempfile::tempdir().unwrap();
     let clip = short_clip(folder.path());
-    let (mut started, _stop) = start(config::Source::Auto, Some(&clip));
-    next(&mut started.frames).await;
+    let (started, _stop) = start(config::Source::Auto, Some(&clip));
+    next(&started.frames).await;
     let mut status = started.camera.status();
     let live = status.wait_for(|status| matches!(status, Status::Live(_)));
     let live = tokio::time::timeout(PATIENCE, live).await.unwrap().unwrap().clone();
@@ -366,7 +373,7 @@ fn at(port: i32) -> config::Source {
 async fn a_network_camera_is_shown() {
     let network = NetworkCamera::switch_on(0);
     let (mut started, stop) = start(at(network.port()), None);
-    let frame = next(&mut started.frames).await;
+    let frame = next(&started.frames).await;
     assert_eq!((frame.info.width(), frame.info.height()), (640, 480));
     let feed = look(&started, Form::Full);
     shown(&mut started, &feed, 10).await;
@@ -388,15 +395,15 @@ async fn a_camera_that_comes_late_and_again_is_shown_to_who_waits() {
 
     let network = NetworkCamera::switch_on(port);
     shown(&mut started, &feed, 10).await;
-    let before = next(&mut started.frames).await;
+    let before = next(&started.frames).await;
     network.switch_off();
     failure(&started).await;
     assert!(started.camera.newest_picture().is_none(), "no picture of the past");
 
     // What waits for recognition may be of the past.
-    started.frames = started.frames.resubscribe();
+    pass_over(&started.frames).await;
     let network = NetworkCamera::switch_on(port);
-    let after = next(&mut started.frames).await;
+    let after = next(&started.frames).await;
     assert!(after.index > before.index && after.captured_at > before.captured_at);
     shown(&mut started, &feed, 10).await;
     drop(stop);
@@ -407,13 +414,13 @@ async fn a_camera_that_comes_late_and_again_is_shown_to_who_waits() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_camera_that_falls_silent_is_started_again() {
     let network = NetworkCamera::switch_on(0);
-    let (mut started, stop) = start(at(network.port()), None);
-    let before = next(&mut started.frames).await;
+    let (started, stop) = start(at(network.port()), None);
+    let before = next(&started.frames).await;
     network.tap.recv().unwrap().set_property("drop", true);
     let why = failure(&started).await;
     assert!(why.contains("no picture within 2 s; is it switched on"), "{why}");
     // The server makes a new pipeline for whoever comes next.
-    assert!(next(&mut started.frames).await.index > before.index);
+    assert!(next(&started.frames).await.index > before.index);
     drop(stop);
     started.owner.await.unwrap();
     network.switch_off();

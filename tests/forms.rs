@@ -7,12 +7,12 @@ use std::time::Duration;
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
+use signpost::camera::handover::Missed;
 use signpost::camera::{
     Camera, Encoder, Feed, Form, LEAST_LOW_KBPS, Limit, Settings, Started, Status,
 };
 use signpost::clock::Clock;
 use signpost::config;
-use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 
 /// Longer than anything here takes on a busy machine; reaching it is a failure.
@@ -118,15 +118,15 @@ async fn end(started: Started, stop: watch::Sender<()>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_low_form_is_small_and_keeps_the_time_of_capture() {
-    let (mut started, stop) = start(1280, 720);
+    let (started, stop) = start(1280, 720);
     let screen = Screen::new(&started, Form::Low, H264);
     let seen = tokio::task::spawn_blocking(move || screen.pictures(30));
     let mut captured = BTreeSet::new();
     while !seen.is_finished() {
         match tokio::time::timeout(PATIENCE, started.frames.recv()).await.unwrap() {
             Ok(frame) => drop(captured.insert(frame.captured_at)),
-            Err(RecvError::Lagged(_)) => {}
-            Err(RecvError::Closed) => panic!("the camera's owner has ended"),
+            Err(Missed::Lost(_)) => {}
+            Err(Missed::Closed) => panic!("the camera's owner has ended"),
         }
     }
     let seen = seen.await.unwrap();

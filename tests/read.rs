@@ -226,11 +226,11 @@ fn a_bundle_that_is_missing_or_spoiled_ends_with_5() {
         text.replace("frames = 10", "frames = 11").replace("[1, 10,", "[1, 11,"),
     )
     .unwrap();
-    fails(&with(folder.path()), 5, "input 0 has shape");
+    fails(&with(folder.path()), 5, "input.shape = [1, 11, 64]: the model's is [1, 10, 64]");
     std::fs::write(&manifest, text.replace("rate_hz", "rate")).unwrap();
     fails(&with(folder.path()), 5, "unknown field `rate`");
     std::fs::write(&manifest, text.replace("[1, 10, 64]", "[1, 10, 128]")).unwrap();
-    fails(&with(folder.path()), 5, "input 0 has shape [1, 10, 64], expected [1, 10, 128]");
+    fails(&with(folder.path()), 5, "input.shape = [1, 10, 128]: must be [1, 10, 64]");
     let spoiled = text.replace("slide = 0.3", "slyde = 0.3");
     std::fs::write(&manifest, spoiled).unwrap();
     fails(&with(folder.path()), 5, "unknown field `slyde`");

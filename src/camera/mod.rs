@@ -10,6 +10,7 @@ mod feed;
 mod flow;
 mod follower;
 mod form;
+pub mod handover;
 mod key_units;
 mod notice;
 mod outage;
@@ -33,7 +34,7 @@ use std::time::Instant;
 
 use gstreamer as gst;
 use gstreamer_video as gst_video;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use encoder::Encoder;
@@ -57,7 +58,7 @@ use pipeline::Outlets;
 use requests::{Bounds, Capture, Requests};
 
 /// Raw frames that come while recognition reads one: a quarter of a second at 30 a
-/// second, and at most 25 MB in 1080p. A power of two, as the channel has it.
+/// second, and at most 25 MB in 1080p.
 const WAITING_FRAMES: usize = 8;
 
 /// A handle on a camera's owner: its encoded pictures and its published state.
@@ -171,7 +172,7 @@ pub struct Started {
     /// For sessions, status and pages.
     pub camera: Camera,
     /// For recognition: those that it has not taken yet, the last few at most.
-    pub frames: broadcast::Receiver<RawFrame>,
+    pub frames: handover::Receiver<RawFrame>,
     /// Ends after the sender of `stop` was dropped and the pipeline is down.
     pub owner: JoinHandle<()>,
 }
@@ -183,7 +184,7 @@ impl Camera {
     pub fn start(settings: Settings, clock: Clock, stop: watch::Receiver<()>) -> Started {
         let (renditions, demand) = Renditions::new(owner::missing(&settings.encoding));
         let (captured, newest) = watch::channel(None);
-        let (frames, waiting) = broadcast::channel(WAITING_FRAMES);
+        let (frames, waiting) = handover::channel(WAITING_FRAMES);
         let (status, published) = watch::channel(Status::Starting);
         let name = settings.camera.name.clone();
         let (asked, requests) = watch::channel(Requests::new(&settings.encoding));

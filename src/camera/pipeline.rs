@@ -7,14 +7,14 @@ use gstreamer_video as gst_video;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::runtime::Handle;
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::branch::{Branch, Spec};
 use super::source::{Chosen, Pace};
 use super::stills::Shutter;
 use super::template::fill;
-use super::{Encoder, Error, Form, PerForm, RawFrame, Renditions};
+use super::{Encoder, Error, Form, PerForm, RawFrame, Renditions, handover};
 use crate::clock::{Clock, Mark};
 
 /// Events that wait for the owner: it handles each within milliseconds, and only
@@ -67,7 +67,7 @@ pub(super) struct Outlets {
     /// When the newest raw frame was captured; none while no pipeline plays.
     pub newest: watch::Sender<Option<gst::ClockTime>>,
     /// Raw frames for recognition; the oldest give way.
-    pub frames: broadcast::Sender<RawFrame>,
+    pub frames: handover::Sender<RawFrame>,
     /// Raw frames so far.
     pub pictures: Arc<AtomicU64>,
     /// Copies for JPEGs, when one is wanted.
@@ -385,8 +385,7 @@ fn hand_over_frames(
                 *newest = Some(time);
                 // When it came: a camera's own time may be wrong.
                 outlets.moved.set();
-                // Nobody listens where there is no recognition.
-                frame.map(|frame| outlets.frames.send(frame).ok());
+                frame.into_iter().for_each(|frame| outlets.frames.send(frame));
             }
             flows
         });

@@ -7,7 +7,7 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_video as gst_video;
 use gstreamer_video::prelude::*;
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
 use super::Error;
 use super::encoder::Encoder;
@@ -20,7 +20,7 @@ use super::requests::Requests;
 use super::source::{Chosen, Pace};
 use super::stills::Shutter;
 use super::template::fill;
-use super::{Encoding, Form, PerForm};
+use super::{Encoding, Form, PerForm, handover};
 use crate::clock::{Clock, Mark};
 use crate::config;
 
@@ -171,7 +171,7 @@ impl Owner {
         Outlets {
             renditions: renditions.clone(),
             newest: watch::Sender::new(None),
-            frames: broadcast::Sender::new(1),
+            frames: handover::channel(1).0,
             pictures: Arc::default(),
             shutter: shutter.clone(),
             moved: moved.clone(),

@@ -11,11 +11,11 @@ use gstreamer as gst;
 use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 use gstreamer_video::prelude::*;
-use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
 use super::absences::Absences;
 use super::branch::Spec;
+use super::handover::{self, Missed};
 use super::owner::{Owner, Settings, direction};
 use super::picture::Limit;
 use super::pipeline::{Event, Outlets, Pipeline};
@@ -41,7 +41,7 @@ struct Playing {
     events: mpsc::Receiver<Event>,
     outlets: Outlets,
     newest: watch::Receiver<Option<gst::ClockTime>>,
-    frames: broadcast::Receiver<RawFrame>,
+    frames: handover::Receiver<RawFrame>,
     _demand: Demand,
 }
 
@@ -53,7 +53,7 @@ fn play(description: &str, flip: config::Flip) -> Playing {
 fn play_with(description: &str, flip: config::Flip, encoder: &Encoder) -> Playing {
     let (renditions, demand) = Renditions::new(PerForm::default());
     let (captured, newest) = watch::channel(None);
-    let (waiting, frames) = broadcast::channel(8);
+    let (waiting, frames) = handover::channel(8);
     let outlets = Outlets {
         renditions,
         newest: captured,
@@ -70,17 +70,17 @@ fn play_with(description: &str, flip: config::Flip, encoder: &Encoder) -> Playin
     Playing { pipeline, events, outlets, newest, frames, _demand: demand }
 }
 
-async fn frame(frames: &mut broadcast::Receiver<RawFrame>) -> RawFrame {
+async fn frame(frames: &handover::Receiver<RawFrame>) -> RawFrame {
     tokio::time::timeout(PATIENCE, frames.recv()).await.expect("a frame in time").unwrap()
 }
 
 /// The next frame, whichever are missed.
-async fn next(frames: &mut broadcast::Receiver<RawFrame>) -> RawFrame {
+async fn next(frames: &handover::Receiver<RawFrame>) -> RawFrame {
     loop {
         match tokio::time::timeout(PATIENCE, frames.recv()).await.expect("a frame in time") {
             Ok(frame) => return frame,
-            Err(RecvError::Lagged(_)) => {}
-            Err(RecvError::Closed) => panic!("the camera has ended"),
+            Err(Missed::Lost(_)) => {}
+            Err(Missed::Closed) => panic!("the camera has ended"),
         }
     }
 }
@@ -111,7 +111,7 @@ async fn every_flip_turns_the_picture_in_both_formats() {
                  ! video/x-raw,format={format},width=320,height=240"
             );
             let mut playing = play(&description, flip);
-            let frame = frame(&mut playing.frames).await;
+            let frame = frame(&playing.frames).await;
             assert_eq!(frame.info.format(), format);
             assert_eq!(quarters(&frame), expected, "{flip:?} {format}");
             // Every encoder takes this format, too.
@@ -134,14 +134,16 @@ async fn every_flip_turns_the_picture_in_both_formats() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_pipeline_gives_no_frame_more() {
     let source = "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=30/1";
-    let mut playing = play(source, config::Flip::None);
-    frame(&mut playing.frames).await;
+    let playing = play(source, config::Flip::None);
+    frame(&playing.frames).await;
     let down = playing.pipeline.stop();
     assert!(playing.newest.borrow().is_none());
-    let mut after = playing.frames.resubscribe();
+    while !playing.frames.is_empty() {
+        next(&playing.frames).await;
+    }
     down.await.unwrap();
     assert!(playing.newest.borrow().is_none(), "no time follows the last word");
-    assert!(after.try_recv().is_err(), "no frame follows the last word");
+    assert!(playing.frames.is_empty(), "no frame follows the last word");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -187,7 +189,7 @@ async fn a_device_that_hangs_while_it_is_opened_is_stopped_after_that() {
 struct Rig {
     owner: Owner,
     renditions: Renditions,
-    frames: broadcast::Receiver<RawFrame>,
+    frames: handover::Receiver<RawFrame>,
     status: watch::Receiver<Status>,
     requests: watch::Sender<Requests>,
     encodings: watch::Receiver<PerForm<Option<Encoding>>>,
@@ -198,7 +200,7 @@ struct Rig {
 fn rig(encoder: Encoder, absence: Duration) -> Rig {
     let (renditions, demand) = Renditions::new(PerForm::default());
     let (newest, _) = watch::channel(None);
-    let (sent, frames) = broadcast::channel(8);
+    let (sent, frames) = handover::channel(8);
     let (told, status) = watch::channel(Status::Starting);
     let (requests, asked) = watch::channel(Requests::new(&encoding()));
     let (encoded, encodings) = watch::channel(PerForm::default());
@@ -289,7 +291,7 @@ async fn a_branch_that_fails_takes_nothing_with_it() {
         "video/x-raw,width=100 ! x264enc name=encoder",
     ] {
         let mut playing = play_with(source, config::Flip::None, &x264enc(encoder));
-        next(&mut playing.frames).await;
+        next(&playing.frames).await;
         let spec = Spec { picture: None, bitrate_kbps: 500 };
         for _ in 0..2 {
             let low = |form| (form == Form::Low).then_some(spec);
@@ -304,10 +306,10 @@ async fn a_branch_that_fails_takes_nothing_with_it() {
                 }
             };
             tokio::time::timeout(PATIENCE, failed).await.expect(encoder);
-            let first = next(&mut playing.frames).await.index;
-            while next(&mut playing.frames).await.index < first + 20 {}
+            let first = next(&playing.frames).await.index;
+            while next(&playing.frames).await.index < first + 20 {}
             playing.pipeline.encode(PerForm::default());
-            while next(&mut playing.frames).await.index < first + 40 {}
+            while next(&playing.frames).await.index < first + 40 {}
             while let Ok(event) = playing.events.try_recv() {
                 assert!(matches!(event, Event::BranchFailed(Form::Low, _)), "{encoder}: {event:?}");
             }
@@ -330,23 +332,23 @@ async fn a_camera_goes_on_without_a_form_that_cannot_be_encoded() {
     let mut rig = rig(x264enc(NONE_OF_640), absences::WAIT);
     let running = tokio::spawn(rig.owner.run());
     let (full, moving) = (look(&rig.renditions, Form::Full), look(&rig.renditions, Form::Full));
-    shown(&mut rig.frames, [&full, &moving]).await;
+    shown(&rig.frames, [&full, &moving]).await;
     let live = matches!(*rig.status.borrow_and_update(), Status::Live(_));
     assert!(live, "it shows pictures");
 
     moving.want(Form::Low).unwrap();
     while rig.renditions.has(Form::Low).is_ok() {
-        next(&mut rig.frames).await;
+        next(&rig.frames).await;
     }
     let missing = rig.renditions.has(Form::Low).map_err(|missing| missing.to_string());
     let words = "there is no low picture: the encoder x264enc gave up: ";
     assert!(missing.is_err_and(|why| why.starts_with(words)));
-    shown(&mut rig.frames, [&full, &moving]).await;
+    shown(&rig.frames, [&full, &moving]).await;
     let tried = rig.encodings.borrow()[Form::Low].is_some();
     assert!(!tried, "it is left alone, though a viewer waits for it");
 
     moving.want(Form::Full).unwrap();
-    shown(&mut rig.frames, [&full, &moving]).await;
+    shown(&rig.frames, [&full, &moving]).await;
     assert!(!rig.status.has_changed().unwrap(), "the camera went on all the while");
     drop((full, moving, rig.stop));
     tokio::time::timeout(PATIENCE, running).await.expect("stopped in time").unwrap();
@@ -354,22 +356,22 @@ async fn a_camera_goes_on_without_a_form_that_cannot_be_encoded() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_form_that_was_missing_is_tried_again() {
-    let mut rig = rig(x264enc(NONE_OF_640), Duration::from_millis(100));
+    let rig = rig(x264enc(NONE_OF_640), Duration::from_millis(100));
     let running = tokio::spawn(rig.owner.run());
     let (full, low) = (look(&rig.renditions, Form::Full), look(&rig.renditions, Form::Low));
     while rig.renditions.has(Form::Low).is_ok() {
-        next(&mut rig.frames).await;
+        next(&rig.frames).await;
     }
     let most = Limit { width: 400, ..Limit::NONE };
     rig.requests.send_modify(|requests| requests.most = most);
-    shown(&mut rig.frames, [&full, &low]).await;
+    shown(&rig.frames, [&full, &low]).await;
     rig.renditions.has(Form::Low).unwrap();
     drop((full, low, rig.stop));
     tokio::time::timeout(PATIENCE, running).await.expect("stopped in time").unwrap();
 }
 
 /// Waits until each viewer has had some pictures more.
-async fn shown(frames: &mut broadcast::Receiver<RawFrame>, feeds: [&Feed; 2]) {
+async fn shown(frames: &handover::Receiver<RawFrame>, feeds: [&Feed; 2]) {
     let enough = feeds.map(|feed| feed.pushed() + 20);
     while feeds.iter().zip(enough).any(|(feed, enough)| feed.pushed() < enough) {
         next(frames).await;

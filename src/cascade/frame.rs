@@ -45,15 +45,15 @@ impl<'a> Plane<'a> {
     }
 
     /// Row `y`, from its first byte to the plane's end or the next row's start.
-    pub(super) fn row(self, y: usize) -> &'a [u8] {
+    pub(crate) fn row(self, y: usize) -> &'a [u8] {
         let start = y * self.stride;
         &self.data[start..self.data.len().min(start + self.stride)]
     }
 }
 
-/// The pixels' layouts that the cascade samples directly.
+/// The pixels' layouts that are sampled directly.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Pixels<'a> {
+pub(crate) enum Pixels<'a> {
     Rgb(Plane<'a>),
     I420 { y: Plane<'a>, u: Plane<'a>, v: Plane<'a>, colour: Colour },
     Nv12 { y: Plane<'a>, uv: Plane<'a>, colour: Colour },
@@ -64,7 +64,7 @@ pub(super) enum Pixels<'a> {
 pub struct Frame<'a> {
     width: usize,
     height: usize,
-    pub(super) pixels: Pixels<'a>,
+    pub(crate) pixels: Pixels<'a>,
 }
 
 /// Why memory is not a frame.

@@ -2,8 +2,9 @@
 //! from them the region for the next frame. MediaPipe Hands 0.10.21, re-implemented.
 //!
 //! Pure over two [`Interpreter`]s: no clock, no I/O, no allocation per frame once running.
-//! Reading order: [`frame`], `sampling`, `palm`, [`nms`], [`roi`], [`landmarks`], this file.
+//! Reading order: [`frame`], [`colour`], `sampling`, `palm`, [`nms`], [`roi`], [`landmarks`], this file.
 
+pub mod colour;
 pub mod frame;
 pub mod landmarks;
 pub mod nms;
@@ -11,6 +12,7 @@ mod palm;
 pub mod roi;
 mod sampling;
 
+pub use colour::ToRgb;
 pub use frame::{Colour, Frame, FrameError, Matrix, Plane, Range};
 pub use landmarks::{Hand, Handedness};
 pub use roi::LANDMARKS;

@@ -11,7 +11,8 @@
 
 use std::ops::Range as Columns;
 
-use super::frame::{Colour, Frame, Matrix, Pixels, Plane, Range};
+use super::colour::{NEUTRAL, ToRgb};
+use super::frame::{Colour, Frame, Pixels, Plane};
 use super::roi::Roi;
 
 /// Largest side of a model's input; longer ones need longer row buffers.
@@ -21,8 +22,6 @@ const SUBPIXEL_BITS: u32 = 5;
 const SUBPIXELS: i32 = 1 << SUBPIXEL_BITS;
 /// Sum of the four weights of a position.
 const WEIGHT: i32 = SUBPIXELS * SUBPIXELS;
-/// Code of absent colour.
-const NEUTRAL: i32 = 128;
 
 /// What lies beyond the frame's edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,11 +195,8 @@ struct Colours<'a, const STEP: usize> {
 
 impl<'a, const STEP: usize> Colours<'a, STEP> {
     fn new(size: (i32, i32), luma: Plane<'a>, chroma: [Plane<'a>; 2], colour: Colour) -> Self {
-        let black = match colour.range {
-            Range::Limited => 16,
-            Range::Full => 0,
-        };
-        let to_rgb = ToRgb::new(colour);
+        let black = i32::from(colour.black());
+        let to_rgb = ToRgb::new(colour, f64::from(WEIGHT));
         Self { size, luma, chroma, black, to_rgb, blended: [[0; MAX_SIDE]; 3] }
     }
 
@@ -211,7 +207,7 @@ impl<'a, const STEP: usize> Colours<'a, STEP> {
         for column in (0..inner.start).chain(inner.end..xs.len()) {
             self.outside(column, xs[column], ys[column], border);
         }
-        self.to_rgb.row(&self.blended, out);
+        convert(&self.to_rgb, &self.blended, out);
     }
 
     /// Blends columns whose taps all lie in the frame, plane by plane.
@@ -238,11 +234,26 @@ impl<'a, const STEP: usize> Colours<'a, STEP> {
                     let chroma = self.chroma.map(|plane| plane.row(y / 2)[x / 2 * STEP]);
                     [self.luma.row(y)[x], chroma[0], chroma[1]].map(i32::from)
                 }
-                None => [self.black, NEUTRAL, NEUTRAL],
+                None => [self.black, i32::from(NEUTRAL), i32::from(NEUTRAL)],
             };
             sums.iter_mut().zip(codes).for_each(|(sum, code)| *sum += code * weight);
         }
         self.blended.iter_mut().zip(sums).for_each(|(plane, sum)| plane[column] = sum);
+    }
+}
+
+/// Converts a row: colour by colour, which the compiler makes vectors of, then woven.
+fn convert(to_rgb: &ToRgb, [luma, blue, red]: &[[i32; MAX_SIDE]; 3], out: &mut [f32]) {
+    let mut rgb = [[0.0; MAX_SIDE]; 3];
+    for column in 0..MAX_SIDE {
+        let codes = [luma[column], blue[column], red[column]].map(|code| code as f32);
+        for (plane, value) in rgb.iter_mut().zip(to_rgb.convert(codes)) {
+            plane[column] = value;
+        }
+    }
+    let [red, green, blue] = &rgb;
+    for (((out, red), green), blue) in out.chunks_exact_mut(3).zip(red).zip(green).zip(blue) {
+        (out[0], out[1], out[2]) = (*red, *green, *blue);
     }
 }
 
@@ -267,76 +278,6 @@ fn blend<const STEP: usize>(plane: Plane<'_>, x: i32, y: i32) -> i32 {
     let top = (a << SUBPIXEL_BITS) + (b - a) * right;
     let bottom = (c << SUBPIXEL_BITS) + (d - c) * right;
     (top << SUBPIXEL_BITS) + (bottom - top) * down
-}
-
-/// Y'CbCr codes to R'G'B' of 0..1: `rgb = luma * y + offsets + chroma terms`.
-struct ToRgb {
-    luma: f32,
-    red_from_red: f32,
-    green_from_blue: f32,
-    green_from_red: f32,
-    blue_from_blue: f32,
-    offsets: [f32; 3],
-}
-
-impl ToRgb {
-    /// Coefficients from the definition in ITU-R BT.601-7 and BT.709-6 (Kr, Kb, code ranges),
-    /// with the weights' sums divided out.
-    fn new(colour: Colour) -> Self {
-        let (kr, kb) = match colour.matrix {
-            Matrix::Bt601 => (0.299, 0.114),
-            Matrix::Bt709 => (0.2126, 0.0722),
-        };
-        let kg = 1.0 - kr - kb;
-        let (black, luma_codes, chroma_codes) = match colour.range {
-            Range::Limited => (16.0, 219.0, 224.0),
-            Range::Full => (0.0, 255.0, 255.0),
-        };
-        let [red, green_blue, green_red, blue] = [
-            2.0 * (1.0 - kr),
-            -2.0 * (1.0 - kb) * kb / kg,
-            -2.0 * (1.0 - kr) * kr / kg,
-            2.0 * (1.0 - kb),
-        ]
-        .map(|factor| factor / chroma_codes);
-        let neutral = f64::from(NEUTRAL);
-        let dark = -black / luma_codes;
-        let weight = f64::from(WEIGHT);
-        Self {
-            luma: (1.0 / luma_codes / weight) as f32,
-            red_from_red: (red / weight) as f32,
-            green_from_blue: (green_blue / weight) as f32,
-            green_from_red: (green_red / weight) as f32,
-            blue_from_blue: (blue / weight) as f32,
-            offsets: [
-                (dark - red * neutral) as f32,
-                (dark - (green_blue + green_red) * neutral) as f32,
-                (dark - blue * neutral) as f32,
-            ],
-        }
-    }
-
-    /// Converts a row: colour by colour, which the compiler makes vectors of, then woven.
-    fn row(&self, [luma, blue, red]: &[[i32; MAX_SIDE]; 3], out: &mut [f32]) {
-        let mut rgb = [[0.0; MAX_SIDE]; 3];
-        for column in 0..MAX_SIDE {
-            let luma = luma[column] as f32 * self.luma;
-            let (blue, red) = (blue[column] as f32, red[column] as f32);
-            let colours = [
-                red * self.red_from_red,
-                blue * self.green_from_blue + red * self.green_from_red,
-                blue * self.blue_from_blue,
-            ];
-            for channel in 0..3 {
-                let value = luma + colours[channel] + self.offsets[channel];
-                rgb[channel][column] = value.clamp(0.0, 1.0);
-            }
-        }
-        let [red, green, blue] = &rgb;
-        for (((out, red), green), blue) in out.chunks_exact_mut(3).zip(red).zip(green).zip(blue) {
-            (out[0], out[1], out[2]) = (*red, *green, *blue);
-        }
-    }
 }
 
 #[cfg(test)]

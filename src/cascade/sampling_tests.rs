@@ -5,6 +5,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::cascade::{Matrix, Range};
 
 const WIDTH: usize = 22;
 const HEIGHT: usize = 17;

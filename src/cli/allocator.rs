@@ -48,8 +48,13 @@ pub fn settle() {
 pub async fn trim() -> Infallible {
     loop {
         tokio::time::sleep(TRIM_EVERY).await;
-        // SAFETY: malloc_trim(3) may be called at any time and from any thread.
-        let trimmed = tokio::task::spawn_blocking(|| unsafe { libc::malloc_trim(0) });
-        let _ = trimmed.await;
+        let _ = tokio::task::spawn_blocking(give_back).await;
     }
+}
+
+/// Gives freed memory back to the kernel now, as after a model was freed. Blocks for some
+/// milliseconds.
+pub fn give_back() {
+    // SAFETY: malloc_trim(3) may be called at any time and from any thread.
+    unsafe { libc::malloc_trim(0) };
 }

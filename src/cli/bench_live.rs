@@ -14,7 +14,9 @@ use super::run;
 use crate::camera::{Camera, Status};
 use crate::clock::Clock;
 use crate::config::{self, Config, Keeper};
-use crate::recognition::worker::{self, PREDICTIONS};
+use crate::model::Places;
+use crate::recognition::worker::{PREDICTIONS, Pulse, Wiring, Worker};
+use crate::recognition::{self, exchange};
 use crate::sessions::{self, Offer, Sessions};
 
 /// Results that are timed: ten seconds at 30 Hz.
@@ -61,14 +63,21 @@ async fn measure(config: &Config) -> Result<[Row; 2], Failure> {
     let started = Camera::start(first, clock.clone(), stopped);
     let (predictions, mut results) = broadcast::channel(PREDICTIONS);
     let model = config.model.clone();
-    let recognition = worker::start(
-        move || run::load(&model),
-        started.frames,
-        predictions.clone(),
-        clock.clone(),
-        Keeper::new(Arc::new(config.clone())).follow(),
-    )
-    .or_exit(Exit::Model)?;
+    let (status, recognition) = watch::channel(recognition::Status::Starting);
+    let wiring = Wiring {
+        frames: started.frames,
+        predictions: predictions.clone(),
+        clock: clock.clone(),
+        config: Keeper::new(Arc::new(config.clone())).follow(),
+        status,
+        failed: watch::channel(0).0,
+    };
+    let worker = Worker::start(wiring, Pulse::default()).or_exit(Exit::Model)?;
+    let loading =
+        tokio::task::spawn_blocking(move || exchange::load(&Places::of_this_machine(), &model));
+    let loaded = loading.await.or_exit(Exit::Model)?.or_exit(Exit::Model)?;
+    let stuck = |_| anyhow!("recognition is stuck in its model");
+    worker.swap(Some(loaded), PATIENCE).await.map_err(stuck).or_exit(Exit::Model)?;
     let sessions = Sessions::start(
         vec![started.camera.clone()],
         &predictions,
@@ -86,7 +95,7 @@ async fn measure(config: &Config) -> Result<[Row; 2], Failure> {
                 Status::Failed(away) => away.reason,
                 other => format!("{other:?}"),
             };
-            let recognition = format!("{:?}", *recognition.status.borrow());
+            let recognition = format!("{:?}", *recognition.borrow());
             let why = anyhow!("no result within {PATIENCE:?}: camera {camera}, {recognition}");
             return Err(why).or_exit(Exit::Model);
         };
@@ -99,7 +108,11 @@ async fn measure(config: &Config) -> Result<[Row; 2], Failure> {
     sessions.stop().await;
     drop(stop);
     started.owner.await.or_exit(Exit::Camera)?;
-    Ok([Row::new("capture to result, live", ages), Row::new("answer to an offer, warm", answers)])
+    let threads = config.model.threads;
+    Ok([
+        Row::new("capture to result, live", threads, ages),
+        Row::new("answer to an offer, warm", threads, answers),
+    ])
 }
 
 async fn answers(sessions: &Sessions) -> Result<Vec<Duration>, Failure> {

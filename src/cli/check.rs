@@ -14,6 +14,8 @@ use crate::config::{Config, ConfigError, Effective, TransportPolicy, complaints}
 use crate::errors;
 use crate::http::access::password::{self, PasswordError};
 use crate::http::{self, Access, BindError, Entry};
+use crate::model::Places;
+use crate::recognition::exchange;
 
 /// A camera owner gives up on its first picture after 10 s; then it says why.
 const FIRST_PICTURE: Duration = Duration::from_secs(12);
@@ -259,12 +261,17 @@ fn network(config: &Config) -> String {
 }
 
 fn model(config: &Config) -> Outcome {
-    match run::load(&config.model) {
+    let active = exchange::active(&config.model, config.state_dir());
+    match exchange::load(&Places::of_this_machine(), &active) {
         Ok(loaded) => {
-            let (folder, threads) = (config.model.bundle.display(), config.model.threads);
+            let (folder, threads) = (active.bundle.display(), config.model.threads);
             let threads =
                 if threads == 1 { "1 thread".into() } else { format!("{threads} threads") };
-            Fine(format!("{} from {folder} reads signs, on {threads}", loaded.name))
+            let words = format!("{} from {folder} reads, on {threads}", loaded.name);
+            match active == config.model {
+                true => Fine(words),
+                false => Note(format!("{words}; it was activated in place of model.bundle")),
+            }
         }
         Err(error) => Wrong(errors::chain(&error)),
     }

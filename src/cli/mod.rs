@@ -1,6 +1,7 @@
 //! The command line: what can be asked, and how the program ends.
 
 pub mod allocator;
+pub mod attempt;
 pub mod bench;
 mod bench_live;
 pub mod check;
@@ -8,6 +9,7 @@ pub mod clip;
 pub mod exit;
 pub mod installed;
 pub mod log;
+pub mod model;
 mod owners;
 pub mod password;
 pub mod read;
@@ -44,6 +46,9 @@ pub enum Command {
     Read(ReadArgs),
     /// Measure how fast this device recognises
     Bench(BenchArgs),
+    /// Check model bundles, and say which one reads
+    #[command(subcommand)]
+    Model(ModelCommand),
     /// Set the password of the page and the API
     #[command(long_about = "Set the password of the page and the API. It is read without echo \
         from a terminal, or as one line from standard input.")]
@@ -81,6 +86,46 @@ pub struct ReadArgs {
     pub fps: Option<f64>,
 }
 
+/// `signpost model`
+#[derive(Debug, Subcommand)]
+pub enum ModelCommand {
+    /// Say whether a bundle is good and works on this device, or what is wrong with it
+    Check {
+        /// The bundle's folder
+        bundle: PathBuf,
+    },
+    /// Have a bundle read from now on, if it is good
+    #[command(long_about = "Have a bundle read from now on, if it is good. It is copied into the \
+        state directory, tried, and taken up by the running service at once, else by the next \
+        one; in its first minute it is put back if it fails.")]
+    Use {
+        /// The bundle's folder, or the name or id of one that is on this device
+        bundle: PathBuf,
+    },
+    /// Put the archive on standard input, or a bundle of the store, up for activation
+    #[command(hide = true)]
+    Put {
+        /// Name of a bundle of the store; none for an archive
+        name: Option<String>,
+    },
+    /// Try a bundle in this very process
+    #[command(hide = true)]
+    Try(TryArgs),
+}
+
+/// `signpost model try`
+#[derive(Args, Debug)]
+pub struct TryArgs {
+    /// The bundle's folder
+    pub bundle: PathBuf,
+    /// libLiteRt.so
+    #[arg(long)]
+    pub runtime: PathBuf,
+    /// Folder of the hand models
+    #[arg(long)]
+    pub hands: Option<PathBuf>,
+}
+
 /// `signpost bench`
 #[derive(Args, Debug)]
 pub struct BenchArgs {
@@ -90,6 +135,12 @@ pub struct BenchArgs {
     /// Video file to recognise, in place of the bundle's golden clip
     #[arg(long, value_name = "FILE")]
     pub clip: Option<PathBuf>,
+    /// Keep the figures in a file, as a baseline for later
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
+    /// Tell how much of the figures in that file these are
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
 }
 
 fn frames_per_second(text: &str) -> Result<f64, String> {

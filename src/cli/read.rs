@@ -13,7 +13,9 @@ use super::exit::{Exit, Failure, OrExit};
 use crate::cascade::MAX_HANDS;
 use crate::config;
 use crate::model::{ModelError, Models, Places};
-use crate::recognition::{Chain, Hand, Reading};
+use crate::recognition::stabiliser::Committed;
+use crate::recognition::transcript::Spelling;
+use crate::recognition::{Chain, Hand, Reading, Thing};
 use crate::runtime::RuntimeError;
 
 /// One thread: the figures are CPU time, and a file's reader has no frame to be late for.
@@ -24,10 +26,12 @@ const THREADS: usize = 1;
 struct Line<'a> {
     /// Position in the clip in seconds.
     t: f64,
-    label: Option<char>,
+    label: Option<&'a str>,
     score: f32,
-    committed: Option<char>,
+    committed: Option<&'a str>,
     hands: &'a [Hand],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    boxes: Vec<Thing>,
 }
 
 /// The last line in `--json`.
@@ -50,6 +54,15 @@ pub struct Outcome {
     pub cpu: Duration,
     /// How far apart the pictures came where that was too slow for the model.
     pub too_slow: Option<Duration>,
+    spelling: Spelling,
+}
+
+impl Outcome {
+    fn add(&mut self, committed: Option<Committed<usize>>, names: &[String]) {
+        if let Some(committed) = committed {
+            self.transcript.extend(self.spelling.next(committed.named(names)));
+        }
+    }
 }
 
 /// Why a clip was not read to its end.
@@ -79,13 +92,16 @@ pub fn read(args: &ReadArgs, settings: &config::Model) -> Result<(), Failure> {
     let mut clip = Clip::open(&args.clip, args.fps).or_exit(Exit::Camera)?;
     let mut chain = chain(settings, args.model.clone()).or_exit(Exit::Model)?;
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let mut outcome = Outcome::default();
+    let (mut outcome, names) = (Outcome::default(), chain.names().clone());
     let result = read_clip(&mut clip, &mut chain, &mut outcome, |at, reading| {
         if !args.json {
             return Ok(());
         }
-        let Reading { label, score, committed, ref hands, .. } = *reading;
-        line(&mut out, &Line { t: seconds(at), label, score, committed, hands })
+        let Reading { label, score, committed, hands, boxes, .. } = reading;
+        let label = label.map(|label| names[label].as_str());
+        let committed = committed.map(|committed| committed.named(&names).text());
+        let boxes = boxes.iter().map(|found| Thing::new(found, &names)).collect();
+        line(&mut out, &Line { t: seconds(at), label, score: *score, committed, hands, boxes })
     });
     let written = if args.json {
         let Outcome { ref transcript, frames, cpu, .. } = outcome;
@@ -147,17 +163,18 @@ pub fn read_clip(
             Err(error) => break Err(error.into()),
         };
         let before = thread_cpu();
-        let reading = clip.view(&picture, |frame| chain.read(frame, picture.at))??;
+        clip.view(&picture, |frame| chain.read(frame, picture.at).map(|_| ()))??;
         outcome.cpu += thread_cpu().saturating_sub(before);
         outcome.frames = clip.frames();
-        outcome.transcript.extend(reading.committed);
+        let reading = chain.reading().clone();
+        outcome.add(reading.committed, chain.names());
         outcome.too_slow = reading.too_slow.or(outcome.too_slow);
         if let Some((at, reading)) = last.replace((picture.at, reading)) {
             each(at, &reading)?;
         }
     };
     let ended = chain.flush();
-    outcome.transcript.extend(ended);
+    outcome.add(ended, chain.names());
     if let Some((at, mut reading)) = last {
         reading.committed = reading.committed.or(ended);
         each(at, &reading)?;

@@ -18,17 +18,13 @@ use crate::camera::{self, Camera, Encoder};
 use crate::clock::Clock;
 use crate::config::{self, Config, Keeper};
 use crate::http::{self, Access, App, Entry, Listeners};
-use crate::model::manifest::Bundle;
-use crate::model::{Models, Places, Wanted};
-use crate::recognition::chain::Chain;
-use crate::recognition::worker::{self, Loaded, PREDICTIONS};
+use crate::model::{Bundle, Places, Wanted};
+use crate::recognition::exchange;
+use crate::recognition::worker::{PREDICTIONS, Wiring};
 use crate::sessions::{self, Sessions};
 
 /// Everything has to be down by then; what is not is named and left behind.
 const SHUTDOWN: Duration = Duration::from_secs(8);
-
-/// Hands that the live chain follows: signing has two.
-const HANDS: usize = crate::cascade::MAX_HANDS;
 
 /// Serves until a signal says stop.
 ///
@@ -72,14 +68,21 @@ async fn serve(args: &RunArgs, config: Config, journal: Journal) -> Result<(), F
     let cameras: Vec<Camera> = started.iter().map(|started| started.camera.clone()).collect();
     let (predictions, _) = broadcast::channel(PREDICTIONS);
     let first = started.first().context("no camera is configured").or_exit(Exit::Configuration)?;
-    let model = config.model.clone();
-    let recognition = worker::start(
-        move || load(&model),
-        first.frames.resubscribe(),
-        predictions.clone(),
-        clock.clone(),
-        keeper.follow(),
-    )
+    let recognition = exchange::Settings {
+        model: config.model.clone(),
+        state_dir: config.state_dir().to_owned(),
+        places: Places::of_this_machine(),
+        freed: allocator::give_back,
+    };
+    let (failed, failures) = watch::channel(0);
+    let recognition = exchange::start(recognition, |status| Wiring {
+        frames: first.frames.clone(),
+        predictions: predictions.clone(),
+        clock: clock.clone(),
+        config: keeper.follow(),
+        status,
+        failed,
+    })
     .or_exit(Exit::Model)?;
     let sessions = Sessions::start(
         cameras.clone(),
@@ -96,13 +99,15 @@ async fn serve(args: &RunArgs, config: Config, journal: Journal) -> Result<(), F
     for (camera, started) in cameras.iter().zip(started) {
         owners.watch(format!("camera {}", camera.name()), Exit::Camera, started.owner);
     }
-    owners.watch("recognition", Exit::Model, joined(recognition.thread));
+    owners.watch("recognition", Exit::Model, joined(recognition.owner));
     owners.watch("the sessions' owner", Exit::Camera, ended(sessions.status()));
     let handles = http::Owners {
         cameras,
         sessions,
         recognition: recognition.status.clone(),
+        bundles: recognition.bundles,
         predictions: predictions.subscribe(),
+        failed: failures,
         clock,
         keeper,
     };
@@ -203,7 +208,7 @@ pub(super) async fn cameras(config: &Config) -> Result<Vec<camera::Settings>, Fa
     let bundle = Places::of_this_machine()
         .find(Wanted::Bundle, &config.model.bundle)
         .and_then(|folder| Bundle::open(&folder));
-    let demo_clip = bundle.ok().and_then(|bundle| bundle.golden_clip());
+    let demo_clip = bundle.ok().map(|bundle| bundle.golden_clip());
     let plugged = |camera: &config::Camera| {
         use config::Source::{Auto, Libcamera, V4l2};
         matches!(camera.source, Auto | Libcamera | V4l2(_))
@@ -217,14 +222,6 @@ pub(super) async fn cameras(config: &Config) -> Result<Vec<camera::Settings>, Fa
         devices: devices.clone().filter(|_| plugged(camera)),
     });
     Ok(settings.collect())
-}
-
-/// Loads what recognition runs.
-pub(super) fn load(model: &config::Model) -> Result<Loaded, crate::model::ModelError> {
-    let models = Models::load(&Places::of_this_machine(), model, model.threads)?;
-    let manifest = &models.bundle.manifest;
-    let name = format!("{} {}", manifest.name, manifest.version);
-    Ok(Loaded { chain: Chain::new(models, HANDS)?, name })
 }
 
 /// Tells the address on standard output, where scripts read it.

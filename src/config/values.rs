@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use log::LevelFilter;
@@ -39,6 +39,15 @@ pub struct Config {
     pub remarks: Vec<String>,
     /// What all of this was made of.
     pub(super) written: Written,
+}
+
+impl Config {
+    /// Where the password, what was changed through the API, and models that were brought are
+    /// kept.
+    #[must_use]
+    pub fn state_dir(&self) -> &Path {
+        &self.written.state_dir
+    }
 }
 
 /// What a configuration is made of, for the next one that differs in a few values.

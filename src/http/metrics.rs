@@ -34,6 +34,10 @@ fn text(status: &Status, refused: u64) -> String {
     page.gauge("signpost_uptime_seconds", "Time since the start.", status.uptime_s as f64);
     let degraded = status.degraded.len() as f64;
     page.gauge("signpost_degraded", "Reasons why not everything works.", degraded);
+    page.family("signpost_degraded_info", "gauge", "Each of these reasons.");
+    for reason in &status.degraded {
+        page.sample("signpost_degraded_info", &[("reason", reason)], 1.0);
+    }
     cameras(&mut page, &status.cameras);
     renditions(&mut page, &status.cameras);
     let recognition = &status.recognition;
@@ -46,6 +50,11 @@ fn text(status: &Status, refused: u64) -> String {
     page.gauge("signpost_sessions_kept", "Viewers that may come back.", sessions.kept as f64);
     let counters = [
         ("results", "Results of recognition.", recognition.results),
+        (
+            "recognition_failed",
+            "Frames that gave an error in place of a result.",
+            recognition.failed,
+        ),
         ("dropped_frames", "Frames that recognition skipped.", recognition.dropped),
         ("offers_answered", "Offers answered.", sessions.answered),
         ("connections_up", "Connections that came up.", sessions.connected),

@@ -13,6 +13,7 @@ mod health;
 mod liveview;
 mod login;
 mod metrics;
+mod models;
 mod offers;
 mod pages;
 mod problem;
@@ -45,6 +46,7 @@ pub use silent::Silent;
 use crate::camera::Camera;
 use crate::clock::{Clock, Mark};
 use crate::config::{Config, Keeper, Settled};
+use crate::recognition::exchange::Bundles;
 use crate::recognition::{self, Prediction};
 use crate::sessions::Sessions;
 use tally::Tally;
@@ -74,6 +76,7 @@ pub struct App {
     /// Places for those who read the journal.
     journals: Arc<Semaphore>,
     recognition: watch::Receiver<recognition::Status>,
+    bundles: Bundles,
     tally: watch::Receiver<Tally>,
     clock: Clock,
     /// When the server last said that it is well.
@@ -92,8 +95,12 @@ pub struct Owners {
     pub sessions: Sessions,
     /// What recognition is doing.
     pub recognition: watch::Receiver<recognition::Status>,
+    /// Who is asked for another model.
+    pub bundles: Bundles,
     /// Its results, to be counted.
     pub predictions: broadcast::Receiver<Arc<Prediction>>,
+    /// Its errors since the start.
+    pub failed: watch::Receiver<u64>,
     /// What pictures are stamped by.
     pub clock: Clock,
     /// Who changes the configuration.
@@ -106,15 +113,16 @@ impl App {
     /// host name, under which the device's own page is opened. Needs tokio.
     #[must_use]
     pub fn new(config: Arc<Config>, access: Access, owners: Owners, device_name: &str) -> Self {
-        let Owners { cameras, sessions, recognition, predictions, clock, keeper } = owners;
+        let Owners { cameras, sessions, recognition, bundles, clock, keeper, .. } = owners;
+        let Owners { predictions, failed, .. } = owners;
         let guard = guard::Guard::new(&config.http, device_name);
         let guard = Arc::new(watch::Sender::new(guard));
         let offers = offers::Offers::new(config.sessions.offers_per_minute);
         let offers = Arc::new(Mutex::new(offers));
         let readers = Arc::new(Semaphore::new(stills::READERS));
         let journals = Arc::new(Semaphore::new(device::JOURNALS));
-        let work =
-            tally::Work { recognition: recognition.clone(), camera: cameras.first().cloned() };
+        let (recognition, camera) = (recognition, cameras.first().cloned());
+        let work = tally::Work { recognition: recognition.clone(), failed, camera };
         let tally = tally::start(predictions, work);
         let settled = keeper.follow();
         let keeper = Arc::new(tokio::sync::Mutex::new(keeper));
@@ -135,6 +143,7 @@ impl App {
             readers,
             journals,
             recognition,
+            bundles,
             tally,
             clock,
             served,

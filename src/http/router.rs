@@ -16,7 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 use super::unread::Unread;
 use super::{
     App, Ends, Problem, access, api, configuration, device, guard, health, liveview, login,
-    metrics, pages, problem, stills, whep,
+    metrics, models, pages, problem, stills, whep,
 };
 
 /// The longest body of a route that does not say otherwise, in bytes. Offers do.
@@ -53,6 +53,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .merge(stills::routes())
         .merge(liveview::routes())
         .merge(device::routes())
+        .merge(models::routes())
 }
 
 /// What [`super::serve`] serves.
@@ -124,16 +125,23 @@ async fn admitted(app: &App, mut request: Request, next: Next) -> Response {
             return response;
         }
     }
-    match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
+    let most = time_limit(request.uri().path());
+    match tokio::time::timeout(most, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Problem::new(
             StatusCode::REQUEST_TIMEOUT,
             "request took too long",
-            format!("the request was not complete after {} s", REQUEST_TIMEOUT.as_secs()),
+            format!("the request was not complete after {} s", most.as_secs()),
             "send it again, all at once",
         )
         .into_response(),
     }
+}
+
+/// How long a request may take, its body included.
+fn time_limit(path: &str) -> Duration {
+    // The model is tried before it is answered, and comes over a slow network.
+    if path.starts_with("/api/v1/models") { models::TIME_LIMIT } else { REQUEST_TIMEOUT }
 }
 
 fn is_for_anybody(request: &Request) -> bool {

@@ -124,8 +124,16 @@ pub struct RecognitionStatus {
     /// Name and version of the model bundle.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// Results since the start.
+    /// What it does: classify, classify-window, detect, hand-landmarks or hand-sign.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<&'static str>,
+    /// Why results are fewer or worse than they should be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub degraded: Option<String>,
+    /// Frames that the model has answered for since the start.
     pub results: u64,
+    /// Frames since the start that gave an error in place of a result.
+    pub failed: u64,
     /// Results a second, over the last five seconds.
     pub results_per_s: f64,
     /// Frames skipped since the start because recognition was busy.
@@ -189,16 +197,22 @@ impl App {
 
     fn recognition_status(&self, status: recognition::Status) -> RecognitionStatus {
         let tally = *self.tally.borrow();
-        let (state, reason, model) = match status {
-            recognition::Status::Starting => ("starting", None, None),
-            recognition::Status::Running { model, .. } => ("running", None, Some(model)),
-            recognition::Status::Failed(reason) => ("failed", Some(reason), None),
+        let (state, reason, model, degraded) = match status {
+            recognition::Status::Starting => ("starting", None, None, None),
+            recognition::Status::Running { model, degraded } => {
+                ("running", None, Some(model), degraded)
+            }
+            recognition::Status::Failed(reason) => ("failed", Some(reason), None, None),
         };
+        let task = model.as_ref().and_then(|_| self.bundles.listing().borrow().task());
         RecognitionStatus {
             state,
             reason,
             model,
+            task,
+            degraded,
             results: tally.results,
+            failed: tally.failed,
             results_per_s: (tally.per_second * 10.0).round() / 10.0,
             dropped: tally.dropped,
         }

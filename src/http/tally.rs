@@ -21,14 +21,16 @@ const TICK: Duration = Duration::from_secs(1);
 /// Results since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Tally {
-    /// All results.
+    /// Frames that the model has answered for.
     pub results: u64,
+    /// Frames that gave no result because of an error.
+    pub failed: u64,
     /// Frames that recognition skipped because it was busy.
     pub dropped: u64,
     /// Results a second, over the last five seconds.
     pub per_second: f64,
-    /// How long recognition has been running beside moving pictures without a
-    /// result; whole seconds.
+    /// How long recognition has been running beside moving pictures without a word,
+    /// be it an error; whole seconds.
     pub silent: Duration,
 }
 
@@ -37,6 +39,8 @@ pub struct Tally {
 pub struct Work {
     /// What it is doing.
     pub recognition: watch::Receiver<recognition::Status>,
+    /// Its errors since the start.
+    pub failed: watch::Receiver<u64>,
     /// Whose pictures it reads.
     pub camera: Option<Camera>,
 }
@@ -56,7 +60,7 @@ async fn count(
     work: Work,
     publish: watch::Sender<Tally>,
 ) {
-    let mut now = Tally::default();
+    let (mut now, mut heard) = (Tally::default(), 0_u64);
     let (mut rate, mut silence) = (Rate::default(), Silence::default());
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -67,25 +71,35 @@ async fn count(
                 let running =
                     matches!(*work.recognition.borrow(), recognition::Status::Running { .. });
                 let picture = work.camera.as_ref().and_then(Camera::newest_picture);
-                now.silent = silence.mark(now.results, picture.filter(|_| running));
+                now.failed = *work.failed.borrow();
+                now.silent = silence.mark(heard + now.failed, picture.filter(|_| running));
                 publish.send_replace(now);
             }
-            received = predictions.recv() => match received {
-                Ok(prediction) => {
-                    now.results += 1;
-                    now.dropped = prediction.dropped;
+            received = predictions.recv() => {
+                match received {
+                    Ok(prediction) => {
+                        heard += 1;
+                        now.results += u64::from(prediction.answered);
+                        now.dropped = prediction.dropped;
+                    }
+                    Err(RecvError::Lagged(missed)) => {
+                        heard += missed;
+                        now.results += missed;
+                    }
+                    Err(RecvError::Closed) => return,
                 }
-                Err(RecvError::Lagged(missed)) => now.results += missed,
-                Err(RecvError::Closed) => return,
-            },
+                publish.send_modify(|tally| {
+                    (tally.results, tally.dropped) = (now.results, now.dropped);
+                });
+            }
         }
     }
 }
 
-/// How long there has been work and no result.
+/// How long there has been work and no word of it.
 #[derive(Debug, Default)]
 struct Silence {
-    results: u64,
+    words: u64,
     picture: Option<ClockTime>,
     lasts: Duration,
 }
@@ -93,11 +107,11 @@ struct Silence {
 impl Silence {
     /// Marks the present count and the newest picture that should be read, at
     /// every [`TICK`].
-    fn mark(&mut self, results: u64, picture: Option<ClockTime>) -> Duration {
-        let worked = results > self.results;
+    fn mark(&mut self, words: u64, picture: Option<ClockTime>) -> Duration {
+        let worked = words > self.words;
         let moved = picture.is_some() && self.picture.is_some() && picture != self.picture;
         self.lasts = if moved && !worked { self.lasts + TICK } else { Duration::ZERO };
-        (self.results, self.picture) = (results, picture);
+        (self.words, self.picture) = (words, picture);
         self.lasts
     }
 }

@@ -52,8 +52,17 @@ fn fixture_with(entry: Entry, cameras: Vec<Camera>, clock: Clock) -> Fixture {
     let sessions = Sessions::start(Vec::new(), &predictions, settings, clock.clone());
     let results = predictions.subscribe();
     let keeper = config::Keeper::new(config.clone());
-    let owners =
-        Owners { cameras, sessions, recognition: status, predictions: results, clock, keeper };
+    let bundles = Bundles::without_owner(&config);
+    let owners = Owners {
+        cameras,
+        sessions,
+        recognition: status,
+        bundles,
+        predictions: results,
+        failed: watch::channel(0).1,
+        clock,
+        keeper,
+    };
     let app = App::new(config, access, owners, "door");
     Fixture { router: router(app.clone()), app, recognition, predictions, _state: state }
 }
@@ -413,8 +422,10 @@ async fn status_counts_results() {
         committed_total: 0,
         top: Vec::new(),
         hands: Vec::new(),
+        boxes: Vec::new(),
         timing_ms: recognition::Timing::default(),
         dropped: 7,
+        answered: true,
     };
     for _ in 0..3 {
         fixture.predictions.send(Arc::new(prediction.clone())).unwrap();

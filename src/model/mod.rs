@@ -1,5 +1,6 @@
 //! Models are data: where they lie, what their manifest promises, and whether the files keep it.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -7,17 +8,26 @@ use sha2::{Digest, Sha256};
 use crate::config;
 use crate::runtime::{Interpreter, LiteRt, RuntimeError, TensorSpec};
 
+pub mod archive;
+pub mod attempt;
+pub mod bundle;
+pub mod golden;
 pub mod hands;
 pub mod locate;
 pub mod manifest;
+pub mod selection;
+pub mod store;
+pub mod tensors;
 
+pub use bundle::Bundle;
 pub use hands::HandModels;
 pub use locate::{Places, Wanted};
-pub use manifest::{Bundle, Manifest};
+pub use manifest::Manifest;
+pub use tensors::Loaded;
 
-/// Largest model file that is read (64 MiB). The shipped ones have at most 6 MB; a larger
-/// one would not meet the memory budget of 200 MB and is most likely the wrong file.
-const MAX_MODEL_BYTES: u64 = 64 << 20;
+/// Largest file of a bundle (64 MiB). The shipped models have at most 6 MB; a larger one
+/// would not meet the memory budget of 200 MB and is most likely the wrong file.
+const MAX_FILE_BYTES: u64 = 64 << 20;
 
 /// What is wrong with a model's files.
 #[derive(Debug, thiserror::Error)]
@@ -78,9 +88,36 @@ pub enum ModelError {
         /// One sentence each.
         problems: Vec<String>,
     },
+    /// A bundle's model is not as its manifest says; all that differs.
+    #[error("model file {}: {}", path.display(), problems.join("; "))]
+    Tensors {
+        /// The file.
+        path: PathBuf,
+        /// One sentence each.
+        problems: Vec<String>,
+    },
     /// The runtime refused the library or the model.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
+}
+
+impl ModelError {
+    /// The file or folder that is to blame, if it is one.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::NotFound { looked, .. } => looked.first().map(PathBuf::as_path),
+            Self::Read { path, .. }
+            | Self::Sum { path, .. }
+            | Self::Shape { path, .. }
+            | Self::Manifest { path, .. }
+            | Self::Tensors { path, .. } => Some(path),
+            Self::Runtime(
+                RuntimeError::Call { model, .. } | RuntimeError::Tensor { model, .. },
+            ) => Some(Path::new(model)),
+            Self::Runtime(_) => None,
+        }
+    }
 }
 
 fn list(paths: &[PathBuf]) -> String {
@@ -89,17 +126,17 @@ fn list(paths: &[PathBuf]) -> String {
 
 /// Everything that recognition runs, loaded and checked.
 pub struct Models {
-    /// MediaPipe's pair.
-    pub hands: HandModels,
-    /// The bundle's model.
-    pub classifier: Box<dyn Interpreter>,
-    /// What the classifier's outputs mean.
+    /// MediaPipe's pair, for a task that needs it.
+    pub hands: Option<HandModels>,
+    /// The bundle's model, if it has one.
+    pub model: Option<Loaded>,
+    /// What is read with them.
     pub bundle: Bundle,
 }
 
 impl Models {
-    /// Finds and loads the runtime and all models, each with so many threads. Blocks for
-    /// about 0.2 s.
+    /// Finds and loads the runtime and all models, each with at most so many threads. Blocks
+    /// for about 0.2 s.
     ///
     /// # Errors
     /// [`ModelError`] for the first thing that is missing, damaged or does not fit.
@@ -111,11 +148,47 @@ impl Models {
         let runtime = LiteRt::open(&places.find(Wanted::Runtime, &settings.runtime)?)?;
         let folder = places.find(Wanted::Bundle, &settings.bundle)?;
         let bundle = Bundle::open(&folder)?;
-        let classifier = bundle.load(&runtime, threads)?;
-        let folder = places.find(Wanted::Hands, &settings.hands)?;
-        let hands = HandModels::load(&runtime, &folder, threads)?;
-        Ok(Self { hands, classifier, bundle })
+        let model = bundle.load(&runtime, threads)?;
+        let hands = match bundle.manifest.needs_hands() {
+            true => {
+                let folder = places.find(Wanted::Hands, &settings.hands)?;
+                Some(HandModels::load(&runtime, &folder, threads)?)
+            }
+            false => None,
+        };
+        Ok(Self { hands, model, bundle })
     }
+}
+
+/// The sha256 of a file, in hexadecimal.
+///
+/// # Errors
+/// [`ModelError::Read`] if it is missing, no file, or larger than 64 MiB.
+pub fn sum_of(path: &Path) -> Result<String, ModelError> {
+    let mut sum = Sha256::new();
+    let mut file = open(path)?;
+    std::io::copy(&mut file, &mut sum).map_err(|error| unreadable(path, &error))?;
+    Ok(format!("{:x}", sum.finalize()))
+}
+
+fn unreadable(path: &Path, reason: &dyn std::fmt::Display) -> ModelError {
+    ModelError::Read { path: path.to_owned(), reason: reason.to_string() }
+}
+
+/// Opens a file of a bundle, and reads no more of it than is allowed.
+fn open(path: &Path) -> Result<std::io::Take<std::fs::File>, ModelError> {
+    // Looked at before it is opened: opening a pipe would wait for its writer.
+    let found = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?;
+    if !found.is_file() {
+        return Err(unreadable(path, &"it is not a file"));
+    }
+    if found.len() > MAX_FILE_BYTES {
+        let size = found.len();
+        let reason = format!("{size} bytes, at most {MAX_FILE_BYTES} are allowed");
+        return Err(unreadable(path, &reason));
+    }
+    let file = std::fs::File::open(path).map_err(|error| unreadable(path, &error))?;
+    Ok(file.take(MAX_FILE_BYTES))
 }
 
 /// Reads a model file and checks it against its manifest's sum. Damaged files can still
@@ -124,12 +197,8 @@ impl Models {
 /// # Errors
 /// [`ModelError::Read`] if it is missing or larger than 64 MiB, [`ModelError::Sum`].
 pub fn read_checked(path: &Path, expected: &str) -> Result<Vec<u8>, ModelError> {
-    let refuse = |reason: String| ModelError::Read { path: path.to_owned(), reason };
-    let size = std::fs::metadata(path).map_err(|error| refuse(error.to_string()))?.len();
-    if size > MAX_MODEL_BYTES {
-        return Err(refuse(format!("{size} bytes, at most {MAX_MODEL_BYTES} are allowed")));
-    }
-    let bytes = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
+    let mut bytes = Vec::new();
+    open(path)?.read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
     let found = format!("{:x}", Sha256::digest(&bytes));
     if found != expected {
         let expected = expected.to_owned();

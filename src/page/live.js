@@ -229,6 +229,7 @@ async function readStatus() {
         if (was === "stopped" && camera?.state !== "stopped") viewing.hurry();
         status.camera = camera;
         status.recognition = answer.recognition;
+        transcript.task = answer.recognition?.task;
         at("log-out").hidden = !answer.login;
         show();
     } catch (error) {
@@ -272,7 +273,7 @@ function passClear() {
 function overlayInWords() {
     if (!at("landmarks").checked) return words.hiddenLandmarks;
     const { age_ms } = overlay.shown;
-    if (age_ms === undefined) return words.noHand;
+    if (age_ms === undefined) return words.noResults;
     return overlay.inStep ? words.inStep : words.behind(age_ms);
 }
 

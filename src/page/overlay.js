@@ -114,8 +114,10 @@ export class Overlay {
         if (!step || !this.#visible) return;
         const { videoWidth: width, videoHeight: height } = this.#picture.video;
         const picture = pictureIn(this.#canvas, { width, height });
-        for (const hand of step.prediction.hands) drawHand(context, hand, picture);
-        this.shown.drawn += step.prediction.hands.length > 0 ? 1 : 0;
+        const { hands, boxes = [] } = step.prediction;
+        for (const hand of hands) drawHand(context, hand, picture);
+        for (const box of boxes) drawBox(context, box, picture);
+        this.shown.drawn += hands.length + boxes.length > 0 ? 1 : 0;
     }
 }
 
@@ -147,4 +149,28 @@ function drawHand(context, hand, picture) {
         context.fillStyle = TIPS.has(index) ? "#ffffff" : colour;
         context.fill();
     });
+}
+
+function drawBox(context, { label, box: [left, top, right, bottom] }, picture) {
+    const x = picture.x + left * picture.width;
+    const y = picture.y + top * picture.height;
+    const width = (right - left) * picture.width;
+    const height = (bottom - top) * picture.height;
+    const unit = Math.max(1.5, picture.width / 420);
+    for (const [style, line] of [[SHADE, 3 * unit], [COLOURS.right, 1.3 * unit]]) {
+        context.strokeStyle = style;
+        context.lineWidth = line;
+        context.strokeRect(x, y, width, height);
+    }
+    const size = Math.max(13 * devicePixelRatio, 6 * unit);
+    context.font = `600 ${size}px system-ui, sans-serif`;
+    context.textBaseline = "bottom";
+    // Above the box, or inside where the picture ends; and moved to the left where it ends there.
+    const foot = y - picture.y > 1.4 * size ? y : y + 1.4 * size;
+    const wide = context.measureText(label).width + size;
+    const start = Math.max(picture.x, Math.min(x - 1.5 * unit, picture.x + picture.width - wide));
+    context.fillStyle = SHADE;
+    context.fillRect(start, foot - 1.4 * size, wide, 1.4 * size);
+    context.fillStyle = "#ffffff";
+    context.fillText(label, start + 0.5 * size, foot - 0.1 * size);
 }

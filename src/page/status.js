@@ -125,10 +125,11 @@ export class Status {
     }
 
     #recognitionInWords(live, { results_per_s, dropped }) {
-        const { state, reason } = this.#recognition ?? {};
+        const { state, reason, degraded } = this.#recognition ?? {};
         if (state === "failed") return words.recognitionFailed(reason);
         if (state === "starting") return words.recognitionStarts;
-        return live && words.resultsASecond(results_per_s, dropped);
+        const rate = live && words.resultsASecond(results_per_s, dropped);
+        return degraded ? words.recognitionDegraded(rate, degraded) : rate;
     }
 
     #pictureInWords() {

@@ -24,6 +24,8 @@ export function addition(known, latest) {
 }
 
 export class Transcript {
+    /** What the device's model does; see models/README.md. */
+    task;
     #text = "";
     #untold = "";
     #lastChange = 0;
@@ -104,7 +106,7 @@ export class Transcript {
         this.#put(sign, "sign", label || "–");
         sign.classList.toggle("none", !label);
         sign.classList.toggle("long", label.length > 2);
-        this.#put(score, "score", describe(message));
+        this.#put(score, "score", describe(message, this.task));
         const share = label ? Math.round(message.score * 100) : 0;
         bar.setAttribute("aria-valuenow", share);
         bar.firstElementChild.style.transform = `translateX(${share - 100}%)`;
@@ -120,8 +122,9 @@ export class Transcript {
     }
 }
 
-function describe(message) {
+function describe(message, task = "hand-sign") {
     if (!message) return words.noResults;
     if (message.label) return words.percent(message.score);
+    if (!task.startsWith("hand")) return words.nothing;
     return message.hands.length > 0 ? words.noSign : words.noHand;
 }

@@ -4,9 +4,11 @@
 //! parity test compares both on windows that the training code wrote.
 
 use crate::cascade::{Hand, Handedness, LANDMARKS};
+use crate::model::manifest::ELEMENT_VALUES;
 
 /// Values of one element: x, y, z of each landmark, then 1 for "a hand".
 pub const ELEMENT_LEN: usize = LANDMARKS * 3 + 1;
+const _: () = assert!(ELEMENT_LEN == ELEMENT_VALUES, "manifests are checked by it");
 /// Values beyond this many palm lengths are cut: no hand reaches so far within
 /// a window, but a damaged landmark does.
 const REACH: f32 = 8.0;
@@ -40,7 +42,7 @@ pub fn palm(hand: &Hand, aspect: f32) -> f32 {
     mean.max(SHORTEST_PALM)
 }
 
-/// The classifier's input for a window of frames, oldest first, `None` where a
+/// Fills the classifier's input for a window of frames, oldest first, `None` where a
 /// frame showed no hand: `window.len()` rows of [`ELEMENT_LEN`] values.
 ///
 /// Place and size are taken from the newest hand for the whole window (its
@@ -50,12 +52,10 @@ pub fn palm(hand: &Hand, aspect: f32) -> f32 {
 /// errs in single frames. Without any hand all values are 0.
 ///
 /// `aspect` is the picture's height / width.
-#[must_use]
-pub fn tensor(window: &[Option<Hand>], aspect: f32) -> Vec<f32> {
-    let mut out = vec![0.0; window.len() * ELEMENT_LEN];
-    let Some(newest) = window.iter().rev().flatten().next() else {
-        return out;
-    };
+pub fn tensor(window: &[Option<Hand>], aspect: f32, out: &mut [f32]) {
+    assert_eq!(out.len(), window.len() * ELEMENT_LEN, "the buffer is one window");
+    out.fill(0.0);
+    let Some(newest) = window.iter().rev().flatten().next() else { return };
     let unit = palm(newest, aspect);
     let [x0, y0] = wrist(newest, aspect);
     let mirror = match signing_side(window) {
@@ -71,7 +71,6 @@ pub fn tensor(window: &[Option<Hand>], aspect: f32) -> Vec<f32> {
         }
         row[ELEMENT_LEN - 1] = 1.0;
     }
-    out
 }
 
 /// NaN becomes 0: a broken landmark must not poison the whole result.
@@ -100,6 +99,12 @@ mod tests {
     use proptest::prelude::*;
 
     const ASPECT: f32 = 0.75;
+
+    fn tensor(window: &[Option<Hand>], aspect: f32) -> Vec<f32> {
+        let mut out = vec![f32::NAN; window.len() * ELEMENT_LEN];
+        super::tensor(window, aspect, &mut out);
+        out
+    }
 
     fn hand(points: &[f32], handedness: Handedness) -> Hand {
         let mut landmarks = [[0.0; 3]; LANDMARKS];

@@ -3,6 +3,7 @@
 use gstreamer as gst;
 use serde::Serialize;
 
+use super::boxes::Found;
 use crate::cascade::{self, Handedness, LANDMARKS};
 
 /// The result for one camera frame, before a viewer's RTP time is put to it.
@@ -12,7 +13,7 @@ pub struct Prediction {
     pub seq: u64,
     /// Running time of the frame (see [`crate::clock::Clock`]).
     pub captured_at: gst::ClockTime,
-    /// Present sign in upper case, or `None` for no sign.
+    /// Present label in upper case, or `None` for no sign.
     pub label: Option<String>,
     /// Probability of `label` (of "none" if there is no label), 0..1.
     pub score: f32,
@@ -27,10 +28,14 @@ pub struct Prediction {
     pub top: Vec<(String, f32)>,
     /// Hands in the picture, at most two.
     pub hands: Vec<Hand>,
+    /// Labelled boxes in the picture, best first, at most twenty.
+    pub boxes: Vec<Thing>,
     /// Where the time went.
     pub timing_ms: Timing,
     /// Frames skipped since start because recognition was busy.
     pub dropped: u64,
+    /// Whether the model says this of this very frame, see [`super::Reading::answered`].
+    pub answered: bool,
 }
 
 /// One hand in the picture, as viewers and `signpost read` are told of it.
@@ -43,6 +48,25 @@ pub struct Hand {
     /// x and y as fractions of the picture's width and height, z as fraction of
     /// its width with the wrist at 0, negative towards the camera.
     pub landmarks: [[f32; 3]; LANDMARKS],
+}
+
+/// A labelled box, as viewers and `signpost read` are told of it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Thing {
+    /// What it is.
+    pub label: String,
+    /// Probability of that, 0..1.
+    pub score: f32,
+    /// Left, top, right and bottom as fractions of the picture.
+    #[serde(rename = "box")]
+    pub edges: [f32; 4],
+}
+
+impl Thing {
+    /// With the label's name.
+    pub fn new(found: &Found, names: &[String]) -> Self {
+        Self { label: names[found.label].clone(), score: found.score, edges: found.edges }
+    }
 }
 
 impl From<&cascade::Hand> for Hand {
@@ -69,6 +93,8 @@ pub struct Timing {
     pub detect: f32,
     /// Hand landmarks of all hands.
     pub landmarks: f32,
-    /// Window and classifier.
+    /// The picture as a model's input, where it is one.
+    pub prepare: f32,
+    /// Window and model.
     pub classify: f32,
 }

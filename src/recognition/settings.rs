@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::stabiliser::Settings;
+use crate::model::bundle::shown;
 
 /// Longest time that a setting may ask for: nobody holds a letter for longer.
 const LONGEST_MS: u64 = 5_000;
@@ -22,15 +23,16 @@ struct Table {
     space_ms: Option<u64>,
     slide: Option<f32>,
     rest: Option<f32>,
-    motions: Option<Vec<String>>,
+    motions: Option<Vec<[String; 2]>>,
 }
 
-impl Settings {
-    /// The defaults with what the table says on top.
+impl Settings<usize> {
+    /// The defaults with what the table says on top. `names` are the labels, which the
+    /// settings know by their places.
     ///
     /// # Errors
     /// All problems, a sentence each.
-    pub fn from_table(table: &toml::Table) -> Result<Self, Vec<String>> {
+    pub fn from_table(table: &toml::Table, names: &[String]) -> Result<Self, Vec<String>> {
         let table: Table = table
             .clone()
             .try_into()
@@ -50,7 +52,7 @@ impl Settings {
             space: check.time("space_ms", table.space_ms, default.space),
             slide: check.number("slide", table.slide, default.slide, FARTHEST),
             rest: check.number("rest", table.rest, default.rest, FARTHEST),
-            motions: table.motions.map_or(default.motions, |pairs| check.motions(&pairs)),
+            motions: table.motions.map_or(default.motions, |pairs| check.motions(&pairs, names)),
         };
         if settings.slide <= 0.0 {
             let slide = settings.slide;
@@ -87,18 +89,15 @@ impl Check {
         Duration::from_millis(value)
     }
 
-    fn motions(&mut self, pairs: &[String]) -> Vec<(char, char)> {
-        let pair = |text: &String| {
-            let mut letters = text.chars();
-            let pair = (letters.next()?, letters.next()?);
-            letters.next().is_none().then_some(pair)
+    fn motions(&mut self, pairs: &[[String; 2]], names: &[String]) -> Vec<(usize, usize)> {
+        let mut place = |label: &String| {
+            let place = names.iter().position(|name| *name == shown(label));
+            if place.is_none() {
+                self.problems.push(format!("stabiliser.motions: there is no label {label:?}"));
+            }
+            place
         };
-        let good: Vec<_> = pairs.iter().filter_map(pair).collect();
-        if good.len() != pairs.len() {
-            self.problems
-                .push(format!("stabiliser.motions = {pairs:?}: must be pairs of two letters"));
-        }
-        good
+        pairs.iter().filter_map(|[from, to]| place(from).zip(place(to))).collect()
     }
 }
 
@@ -108,8 +107,9 @@ mod tests {
 
     use super::*;
 
-    fn read(text: &str) -> Result<Settings, Vec<String>> {
-        Settings::from_table(&text.parse().unwrap())
+    fn read(text: &str) -> Result<Settings<usize>, Vec<String>> {
+        let names = ["A", "I", "J"].map(str::to_owned);
+        Settings::from_table(&text.parse().unwrap(), &names)
     }
 
     #[test]
@@ -119,11 +119,11 @@ mod tests {
 
     #[test]
     fn what_is_said_lies_over_the_defaults() {
-        let settings = read("hold_ms = 250\nmotions = [\"IJ\"]\nenter = 1.0").unwrap();
+        let settings = read("hold_ms = 250\nmotions = [[\"i\", \"J\"]]\nenter = 1.0").unwrap();
         let expected = Settings {
             enter: 1.0,
             hold: Duration::from_millis(250),
-            motions: vec![('I', 'J')],
+            motions: vec![(1, 2)],
             ..Settings::default()
         };
         assert_eq!(settings, expected);
@@ -132,7 +132,8 @@ mod tests {
     #[test]
     fn all_problems_are_told() {
         let problems =
-            read("enter = 0.2\nspace_ms = 60000\nslide = -1.0\nmotions = [\"IJK\"]").unwrap_err();
+            read("enter = 0.2\nspace_ms = 60000\nslide = -1.0\nmotions = [[\"I\", \"K\"]]")
+                .unwrap_err();
         assert_eq!(problems.len(), 5, "{problems:?}");
         assert!(problems[4].starts_with("stabiliser.leave"), "{problems:?}");
     }

@@ -1,17 +1,17 @@
 //! From labels that flicker to signs that were meant.
 //!
-//! A pure state machine: each prediction goes in, now and then a committed
-//! letter or space comes out. Within a word the hand never leaves the picture,
-//! so a letter is committed once it was held for a moment, and the same letter
+//! A pure state machine over labels of any kind: each prediction goes in, now and
+//! then a committed label or space comes out. Within a word the hand never leaves the picture,
+//! so a label is committed once it was held for a moment, and the same label
 //! again only after it was let go (no hand, or no such sign, for a moment) or
-//! after the hand slid aside with it. A letter that begins another one (I
+//! after the hand slid aside with it. A label that begins another one (I
 //! begins J, D begins Z) waits a little longer, to see whether it moves.
 //!
 //! ```text
-//!             hand seen            letter          held long enough
+//!             hand seen            label          held long enough
 //!   Away ------------------> Open --------> Candidate ------------> Held
 //!    ^ (space after 0.6 s)    ^  <----------   | began a motion       |
-//!    |                        |    faded       v letter, and faded    |
+//!    |                        |    faded       v label, and faded    |
 //!    |                        +------------- Armed                    |
 //!    +----------- no hand, from everywhere     +------ faded ---------+
 //! ```
@@ -19,30 +19,30 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// How patient the machine is. The values come from the bundle's manifest.
+/// How patient the machine is, with labels `L`. The values come from the bundle's manifest.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Settings {
-    /// Score from which a letter is a candidate, 0 to 1.
+pub struct Settings<L> {
+    /// Score from which a label is a candidate, 0 to 1.
     pub enter: f32,
-    /// Score under which a candidate or held letter is lost; below `enter`.
+    /// Score under which a candidate or held label is lost; below `enter`.
     pub leave: f32,
-    /// Time for which a letter is seen before it is committed.
+    /// Time for which a label is seen before it is committed.
     pub hold: Duration,
-    /// The same for a letter that begins a motion letter.
+    /// The same for a label that begins a motion label.
     pub hold_starter: Duration,
-    /// Time without the letter after which it counts as signed anew.
+    /// Time without the label after which it counts as signed anew.
     pub release: Duration,
     /// Time without a hand that makes a space.
     pub space: Duration,
-    /// Distance of a slide that doubles a letter, in palm lengths.
+    /// Distance of a slide that doubles a label, in palm lengths.
     pub slide: f32,
     /// Speed under which a hand is at rest, in palm lengths a second.
     pub rest: f32,
-    /// Pairs (starter, motion letter): the first may turn into the second.
-    pub motions: Vec<(char, char)>,
+    /// Pairs (starter, motion label): the first may turn into the second.
+    pub motions: Vec<(L, L)>,
 }
 
-impl Default for Settings {
+impl<L> Default for Settings<L> {
     fn default() -> Self {
         Self {
             enter: 0.5,
@@ -53,26 +53,26 @@ impl Default for Settings {
             space: Duration::from_millis(600),
             slide: 0.3,
             rest: 1.3,
-            motions: vec![('I', 'J'), ('D', 'Z')],
+            motions: Vec::new(),
         }
     }
 }
 
-impl Settings {
-    fn starts_motion(&self, letter: char) -> bool {
-        self.motions.iter().any(|(starter, _)| *starter == letter)
+impl<L: Copy + PartialEq> Settings<L> {
+    fn starts_motion(&self, label: L) -> bool {
+        self.motions.iter().any(|(starter, _)| *starter == label)
     }
 
-    fn ends_motion(&self, letter: char) -> bool {
-        self.motions.iter().any(|(_, done)| *done == letter)
+    fn ends_motion(&self, label: L) -> bool {
+        self.motions.iter().any(|(_, done)| *done == label)
     }
 
-    fn turns_into(&self, from: char, to: char) -> bool {
+    fn turns_into(&self, from: L, to: L) -> bool {
         self.motions.contains(&(from, to))
     }
 
-    fn hold_of(&self, letter: char) -> Duration {
-        if self.starts_motion(letter) { self.hold_starter } else { self.hold }
+    fn hold_of(&self, label: L) -> Duration {
+        if self.starts_motion(label) { self.hold_starter } else { self.hold }
     }
 }
 
@@ -87,51 +87,82 @@ pub struct Grip {
 
 /// One prediction.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Observation<'a> {
+pub struct Observation<'a, L> {
     /// When the window's newest frame was taken (running time).
     pub at: Duration,
     /// The newest frame's hand; `None` if it shows none.
     pub hand: Option<Grip>,
     /// What the hand may sign.
-    pub scores: Scores<'a>,
+    pub scores: Scores<'a, L>,
 }
 
 /// What the classifier says about a window that ends with a hand.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Scores<'a> {
+pub enum Scores<'a, L> {
     /// Nothing: there was no whole window, as after a hole in the frames. That is
-    /// not "no letter", and what is being signed must neither end nor begin by it.
+    /// not "no label", and what is being signed must neither end nor begin by it.
     Unknown,
-    /// Letters with their scores, in any order; "none" is not among them.
-    Known(&'a [(char, f32)]),
+    /// Labels with their scores, in any order; "none" is not among them.
+    Known(&'a [(L, f32)]),
 }
 
-impl Observation<'_> {
-    fn known(&self) -> &[(char, f32)] {
+impl<L: Copy + PartialEq> Observation<'_, L> {
+    fn known(&self) -> &[(L, f32)] {
         match self.scores {
             Scores::Known(scores) => scores,
             Scores::Unknown => &[],
         }
     }
 
-    fn score(&self, letter: char) -> f32 {
-        let found = self.known().iter().find(|(l, _)| *l == letter);
+    fn score(&self, label: L) -> f32 {
+        let found = self.known().iter().find(|(l, _)| *l == label);
         found.map_or(0.0, |(_, score)| *score)
     }
 
-    /// The best letter, if its score is at least `enter`.
-    fn letter(&self, enter: f32) -> Option<char> {
+    /// The best label, if its score is at least `enter`.
+    fn label(&self, enter: f32) -> Option<L> {
         let best = self.known().iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
         (best.1 >= enter).then_some(best.0)
     }
 }
 
+/// What is added to the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Committed<L> {
+    /// A label that was meant.
+    Sign(L),
+    /// The hand was away.
+    Space,
+}
+
+impl Committed<usize> {
+    /// With the label's name in place of its place.
+    #[must_use]
+    pub fn named(self, names: &[String]) -> Committed<&str> {
+        match self {
+            Self::Sign(label) => Committed::Sign(&names[label]),
+            Self::Space => Committed::Space,
+        }
+    }
+}
+
+impl<'a> Committed<&'a str> {
+    /// As viewers are told of it.
+    #[must_use]
+    pub fn text(self) -> &'a str {
+        match self {
+            Self::Sign(label) => label,
+            Self::Space => " ",
+        }
+    }
+}
+
 /// What was committed before, as far as the next decision needs it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Past {
-    /// The last committed letter, until a space follows it.
-    letter: Option<char>,
-    /// When that letter was last seen.
+pub struct Past<L> {
+    /// The last committed label, until a space follows it.
+    label: Option<L>,
+    /// When that label was last seen.
     seen: Duration,
     /// A space may follow: something was committed, and no space since.
     space_due: bool,
@@ -148,7 +179,7 @@ pub enum Pace {
 
 /// What the hand is doing.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum State {
+pub enum State<L> {
     /// No hand. `back` is when one was first seen again: a single frame with a
     /// hand that is none must not restart the wait for a space.
     Away {
@@ -157,40 +188,40 @@ pub enum State {
         /// First frame of the hand that is now seen.
         back: Option<Duration>,
         /// What came before.
-        past: Past,
+        past: Past<L>,
     },
-    /// A hand, but no letter: on its way from one to the next.
+    /// A hand, but no label: on its way from one to the next.
     Open {
         /// What came before.
-        past: Past,
+        past: Past<L>,
     },
-    /// A letter that may be meant.
+    /// A label that may be meant.
     Candidate {
-        /// The letter.
-        letter: char,
+        /// The label.
+        label: L,
         /// First frame that showed it.
         since: Duration,
         /// What came before.
-        past: Past,
+        past: Past<L>,
     },
     /// A motion's starter that was held, but moves or fades before it is sure
     /// that no motion follows.
     Armed {
         /// The starter.
-        letter: char,
+        label: L,
         /// First frame that showed it at rest.
         since: Duration,
         /// When it was last seen.
         faded: Duration,
-        /// Another letter that is now seen, and since when.
-        next: Option<(char, Duration)>,
+        /// Another label that is now seen, and since when.
+        next: Option<(L, Duration)>,
         /// What came before.
-        past: Past,
+        past: Past<L>,
     },
-    /// A committed letter that is still shown.
+    /// A committed label that is still shown.
     Held {
-        /// The letter.
-        letter: char,
+        /// The label.
+        label: L,
         /// When it was last seen.
         seen: Duration,
         /// Where the hand last rested since the commit.
@@ -201,17 +232,22 @@ pub enum State {
 /// A hand must be seen for this long to end an absence: two frames at 30 Hz.
 const BACK: Duration = Duration::from_millis(30);
 
-impl State {
+impl<L: Copy + PartialEq> State<L> {
     /// The state before anything was seen.
     #[must_use]
     pub fn start() -> Self {
-        let past = Past { letter: None, seen: Duration::ZERO, space_due: false };
+        let past = Past { label: None, seen: Duration::ZERO, space_due: false };
         Self::Away { since: Duration::ZERO, back: None, past }
     }
 
-    /// The next state, and what is committed: a letter or a space.
+    /// The next state, and what is committed: a label or a space.
     #[must_use]
-    pub fn on(self, seen: &Observation, pace: Pace, set: &Settings) -> (Self, Option<char>) {
+    pub fn on(
+        self,
+        seen: &Observation<'_, L>,
+        pace: Pace,
+        set: &Settings<L>,
+    ) -> (Self, Option<Committed<L>>) {
         let Some(grip) = seen.hand else {
             return self.without_hand(seen.at, set);
         };
@@ -227,11 +263,11 @@ impl State {
             }
             Self::Open { past } => now.look(past),
             waiting if seen.scores == Scores::Unknown => (waiting, None),
-            Self::Candidate { letter, since, past } => now.candidate(letter, since, past),
-            Self::Armed { letter, since, faded, next, past } => {
-                now.armed(letter, since, faded, next, past)
+            Self::Candidate { label, since, past } => now.candidate(label, since, past),
+            Self::Armed { label, since, faded, next, past } => {
+                now.armed(label, since, faded, next, past)
             }
-            Self::Held { letter, seen: last_seen, rest } => now.held(letter, last_seen, rest),
+            Self::Held { label, seen: last_seen, rest } => now.held(label, last_seen, rest),
         }
     }
 
@@ -258,118 +294,127 @@ impl State {
         self
     }
 
-    fn without_hand(self, at: Duration, set: &Settings) -> (Self, Option<char>) {
+    fn without_hand(self, at: Duration, set: &Settings<L>) -> (Self, Option<Committed<L>>) {
         let away = |past| Self::Away { since: at, back: None, past };
         match self {
             Self::Away { since, mut past, .. } => {
                 let space = past.space_due && at.saturating_sub(since) >= set.space;
                 if space {
                     past.space_due = false;
-                    past.letter = None;
+                    past.label = None;
                 }
                 let back = None;
-                (Self::Away { since, back, past }, space.then_some(' '))
+                (Self::Away { since, back, past }, space.then_some(Committed::Space))
             }
             Self::Open { past } => (away(past), None),
-            Self::Candidate { letter, since, past } => {
+            Self::Candidate { label, since, past } => {
                 // Held long enough to be meant, and no motion can follow now.
                 if at.saturating_sub(since) >= set.hold {
-                    (away(after(letter, at)), Some(letter))
+                    (away(after(label, at)), sign(label))
                 } else {
                     (away(past), None)
                 }
             }
-            Self::Armed { letter, faded, .. } => (away(after(letter, faded)), Some(letter)),
-            Self::Held { letter, seen, .. } => (away(after(letter, seen)), None),
+            Self::Armed { label, faded, .. } => (away(after(label, faded)), sign(label)),
+            Self::Held { label, seen, .. } => (away(after(label, seen)), None),
         }
     }
 }
 
-fn after(letter: char, seen: Duration) -> Past {
-    Past { letter: Some(letter), seen, space_due: true }
+fn sign<L>(label: L) -> Option<Committed<L>> {
+    Some(Committed::Sign(label))
+}
+
+fn after<L>(label: L, seen: Duration) -> Past<L> {
+    Past { label: Some(label), seen, space_due: true }
 }
 
 /// A frame with a hand, and what it is judged by.
-struct Now<'a> {
-    seen: &'a Observation<'a>,
+struct Now<'a, L> {
+    seen: &'a Observation<'a, L>,
     grip: Grip,
     pace: Pace,
-    set: &'a Settings,
+    set: &'a Settings<L>,
 }
 
-impl Now<'_> {
+impl<L: Copy + PartialEq> Now<'_, L> {
     fn since(&self, earlier: Duration) -> Duration {
         self.seen.at.saturating_sub(earlier)
     }
 
-    /// A hand, and nothing held: is there a letter?
-    fn look(&self, past: Past) -> (State, Option<char>) {
-        let Some(letter) = self.seen.letter(self.set.enter) else {
+    /// A hand, and nothing held: is there a label?
+    fn look(&self, past: Past<L>) -> (State<L>, Option<Committed<L>>) {
+        let Some(label) = self.seen.label(self.set.enter) else {
             return (State::Open { past }, None);
         };
         let ago = self.since(past.seen);
-        if past.letter == Some(letter) && ago < self.set.release {
+        if past.label == Some(label) && ago < self.set.release {
             // It flickered; it was not let go.
-            return (State::Held { letter, seen: self.seen.at, rest: None }, None);
+            return (State::Held { label, seen: self.seen.at, rest: None }, None);
         }
-        let drawn = past.letter.is_some_and(|done| self.set.turns_into(letter, done));
+        let drawn = past.label.is_some_and(|done| self.set.turns_into(label, done));
         if drawn && ago < self.set.release + self.set.hold {
             // The hand that has drawn a J is an I again while it stops: no sign of its own.
             return (State::Open { past }, None);
         }
         let since = self.seen.at;
-        (State::Candidate { letter, since, past }, None)
+        (State::Candidate { label, since, past }, None)
     }
 
     fn at_rest(&self) -> Option<Grip> {
         (self.pace == Pace::Rest).then_some(self.grip)
     }
 
-    fn commit(&self, letter: char) -> (State, Option<char>) {
-        (State::Held { letter, seen: self.seen.at, rest: self.at_rest() }, Some(letter))
+    fn commit(&self, label: L) -> (State<L>, Option<Committed<L>>) {
+        (State::Held { label, seen: self.seen.at, rest: self.at_rest() }, sign(label))
     }
 
-    fn candidate(&self, letter: char, since: Duration, past: Past) -> (State, Option<char>) {
+    fn candidate(
+        &self,
+        label: L,
+        since: Duration,
+        past: Past<L>,
+    ) -> (State<L>, Option<Committed<L>>) {
         let (seen, set) = (self.seen, self.set);
-        let best = seen.letter(set.enter);
-        if best == Some(letter) || (best.is_none() && seen.score(letter) >= set.leave) {
-            let moves = self.pace == Pace::Moving && set.starts_motion(letter);
+        let best = seen.label(set.enter);
+        if best == Some(label) || (best.is_none() && seen.score(label) >= set.leave) {
+            let moves = self.pace == Pace::Moving && set.starts_motion(label);
             if moves && self.since(since) < set.hold {
                 // A starter counts only at rest: it may be on its way to its stroke.
-                return (State::Candidate { letter, since: seen.at, past }, None);
+                return (State::Candidate { label, since: seen.at, past }, None);
             }
             if !moves {
-                return match self.since(since) >= set.hold_of(letter) {
-                    true => self.commit(letter),
-                    false => (State::Candidate { letter, since, past }, None),
+                return match self.since(since) >= set.hold_of(label) {
+                    true => self.commit(label),
+                    false => (State::Candidate { label, since, past }, None),
                 };
             }
         }
-        if set.starts_motion(letter) && self.since(since) >= set.hold {
-            let next = best.filter(|l| *l != letter).map(|l| (l, seen.at));
+        if set.starts_motion(label) && self.since(since) >= set.hold {
+            let next = best.filter(|l| *l != label).map(|l| (l, seen.at));
             let faded = seen.at;
-            return (State::Armed { letter, since, faded, next, past }, None);
+            return (State::Armed { label, since, faded, next, past }, None);
         }
         self.look(past)
     }
 
     fn armed(
         &self,
-        letter: char,
+        label: L,
         since: Duration,
         faded: Duration,
-        next: Option<(char, Duration)>,
-        past: Past,
-    ) -> (State, Option<char>) {
+        next: Option<(L, Duration)>,
+        past: Past<L>,
+    ) -> (State<L>, Option<Committed<L>>) {
         let (seen, set) = (self.seen, self.set);
-        let best = seen.letter(set.enter);
-        if best == Some(letter) && self.pace == Pace::Rest {
-            return self.candidate(letter, since, past);
+        let best = seen.label(set.enter);
+        if best == Some(label) && self.pace == Pace::Rest {
+            return self.candidate(label, since, past);
         }
-        let best = best.filter(|l| *l != letter);
+        let best = best.filter(|l| *l != label);
         if best.is_none() && self.since(faded) >= set.hold_starter {
             // Nothing followed: it was meant.
-            return (State::Open { past: after(letter, faded) }, Some(letter));
+            return (State::Open { past: after(label, faded) }, sign(label));
         }
         let next = match (best, next) {
             (Some(l), Some((old, first))) if l == old => Some((l, first)),
@@ -379,33 +424,38 @@ impl Now<'_> {
         if let Some((follower, first)) = next
             && self.since(first) >= set.hold
         {
-            if set.turns_into(letter, follower) {
+            if set.turns_into(label, follower) {
                 return self.commit(follower);
             }
-            let past = after(letter, faded);
-            let follows = State::Candidate { letter: follower, since: first, past };
-            return (follows, Some(letter));
+            let past = after(label, faded);
+            let follows = State::Candidate { label: follower, since: first, past };
+            return (follows, sign(label));
         }
-        (State::Armed { letter, since, faded, next, past }, None)
+        (State::Armed { label, since, faded, next, past }, None)
     }
 
-    fn held(&self, letter: char, last_seen: Duration, rest: Option<Grip>) -> (State, Option<char>) {
+    fn held(
+        &self,
+        label: L,
+        last_seen: Duration,
+        rest: Option<Grip>,
+    ) -> (State<L>, Option<Committed<L>>) {
         let (seen, set) = (self.seen, self.set);
-        let best = seen.letter(set.enter);
-        let same = best == Some(letter) || (best.is_none() && seen.score(letter) >= set.leave);
+        let best = seen.label(set.enter);
+        let same = best == Some(label) || (best.is_none() && seen.score(label) >= set.leave);
         if !same {
-            return self.look(after(letter, last_seen));
+            return self.look(after(label, last_seen));
         }
         // A stroke moves the hand by itself: it is no slide.
-        let slid = |from, to| !set.ends_motion(letter) && distance(from, to) >= set.slide;
+        let slid = |from, to| !set.ends_motion(label) && distance(from, to) >= set.slide;
         if let (Some(from), Some(to)) = (rest, self.at_rest())
             && slid(from, to)
         {
-            let past = Past { letter: None, ..after(letter, seen.at) };
-            return (State::Candidate { letter, since: seen.at, past }, None);
+            let past = Past { label: None, ..after(label, seen.at) };
+            return (State::Candidate { label, since: seen.at, past }, None);
         }
         let rest = self.at_rest().or(rest);
-        (State::Held { letter, seen: seen.at, rest }, None)
+        (State::Held { label, seen: seen.at, rest }, None)
     }
 }
 
@@ -425,7 +475,7 @@ impl Trail {
     /// Frames kept: the time at 60 Hz, and some more.
     const FRAMES: usize = 8;
 
-    fn pace(&mut self, at: Duration, hand: Option<Grip>, set: &Settings) -> Pace {
+    fn pace(&mut self, at: Duration, hand: Option<Grip>, rest: f32) -> Pace {
         let Some(grip) = hand else {
             self.0.clear();
             return Pace::Rest;
@@ -437,31 +487,36 @@ impl Trail {
         self.0.push_back((at, grip));
         let (then, first) = self.0[0];
         let time = at.saturating_sub(then).as_secs_f32().max(1e-3);
-        if distance(first, grip) / time < set.rest { Pace::Rest } else { Pace::Moving }
+        if distance(first, grip) / time < rest { Pace::Rest } else { Pace::Moving }
     }
 }
 
 /// The state machine with its settings, for its one owner.
 #[derive(Debug, Clone)]
-pub struct Stabiliser {
-    settings: Settings,
-    state: State,
+pub struct Stabiliser<L> {
+    settings: Settings<L>,
+    state: State<L>,
     trail: Trail,
     /// Time of the last prediction.
     last: Duration,
 }
 
-impl Stabiliser {
+impl<L: Copy + PartialEq> Stabiliser<L> {
     /// A machine that has seen nothing.
     #[must_use]
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: Settings<L>) -> Self {
         Self { settings, state: State::start(), trail: Trail::default(), last: Duration::ZERO }
     }
 
-    /// Takes one prediction; gives the letter or space that it commits.
+    /// Takes where the hand is in a frame between two predictions.
+    pub fn follow(&mut self, at: Duration, hand: Option<Grip>) {
+        self.trail.pace(at, hand, self.settings.rest);
+    }
+
+    /// Takes one prediction; gives the label or space that it commits.
     /// Times must not fall.
-    pub fn on(&mut self, seen: &Observation) -> Option<char> {
-        let pace = self.trail.pace(seen.at, seen.hand, &self.settings);
+    pub fn on(&mut self, seen: &Observation<'_, L>) -> Option<Committed<L>> {
+        let pace = self.trail.pace(seen.at, seen.hand, self.settings.rest);
         let passed = seen.at.saturating_sub(self.last);
         self.last = seen.at;
         if seen.hand.is_some() && seen.scores == Scores::Unknown {

@@ -16,7 +16,7 @@ use Sight::{At, Gone, Hand, Hidden, Sign};
 
 /// A machine fed at 30 Hz, and the text that it has committed.
 struct Bench {
-    machine: Stabiliser,
+    machine: Stabiliser<char>,
     at: Duration,
     text: String,
 }
@@ -25,9 +25,21 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
+fn settings() -> Settings<char> {
+    Settings { motions: vec![('I', 'J'), ('D', 'Z')], ..Settings::default() }
+}
+
+/// As it stands in a text.
+fn text(committed: Committed<char>) -> char {
+    match committed {
+        Committed::Sign(letter) => letter,
+        Committed::Space => ' ',
+    }
+}
+
 impl Bench {
     fn new() -> Self {
-        Self { machine: Stabiliser::new(Settings::default()), at: ms(1000), text: String::new() }
+        Self { machine: Stabiliser::new(settings()), at: ms(1000), text: String::new() }
     }
 
     /// Shows `sight` for `time_ms`; returns the bench for chaining.
@@ -49,7 +61,7 @@ impl Bench {
         let known: Vec<_> = score.into_iter().collect();
         let scores = if sight == Hidden { Scores::Unknown } else { Scores::Known(&known) };
         let seen = Observation { at: self.at, hand: (sight != Gone).then_some(grip), scores };
-        self.text.extend(self.machine.on(&seen));
+        self.text.extend(self.machine.on(&seen).map(text));
         self.at += Duration::from_micros(33_333);
     }
 
@@ -88,10 +100,10 @@ fn flicker_neither_ends_nor_repeats_a_sign() {
 
 #[test]
 fn score_between_the_thresholds_keeps_a_sign_but_starts_none() {
-    let settings = Settings::default();
+    let settings = settings();
     let between = f32::midpoint(settings.enter, settings.leave);
     let grip = Grip { wrist: [0.5; 2], palm: 0.2 };
-    let feed = |machine: &mut Stabiliser, from: u64, score: f32| {
+    let feed = |machine: &mut Stabiliser<char>, from: u64, score: f32| {
         (0..15).find_map(|i| {
             machine.on(&Observation {
                 at: ms(from + 33 * i),
@@ -102,9 +114,9 @@ fn score_between_the_thresholds_keeps_a_sign_but_starts_none() {
     };
     let mut machine = Stabiliser::new(settings);
     assert_eq!(feed(&mut machine, 0, between), None);
-    assert_eq!(feed(&mut machine, 500, 0.9), Some('A'));
+    assert_eq!(feed(&mut machine, 500, 0.9), Some(Committed::Sign('A')));
     assert_eq!(feed(&mut machine, 1000, between), None);
-    assert!(matches!(machine.state, State::Held { letter: 'A', .. }));
+    assert!(matches!(machine.state, State::Held { label: 'A', .. }));
 }
 
 #[test]
@@ -200,8 +212,8 @@ fn starter_held_still_is_itself_however_it_ends() {
     assert_eq!(Bench::new().show(Sign('D'), 600).text, "D");
 }
 
-fn past(letter: Option<char>) -> Past {
-    Past { letter, seen: ms(700), space_due: letter.is_some() }
+fn past(label: Option<char>) -> Past<char> {
+    Past { label, seen: ms(700), space_due: label.is_some() }
 }
 
 /// Every state with every kind of sight, at 1,000 ms: what comes out, and the
@@ -212,17 +224,17 @@ fn every_state_answers_every_sight() {
     let away = State::Away { since: ms(300), back: None, past: past(Some('A')) };
     let back = State::Away { since: ms(300), back: Some(ms(960)), past: past(None) };
     let open = State::Open { past: past(None) };
-    let young = State::Candidate { letter: 'A', since: ms(960), past: past(None) };
-    let ripe = State::Candidate { letter: 'A', since: ms(800), past: past(None) };
-    let starter = State::Candidate { letter: 'I', since: ms(800), past: past(None) };
+    let young = State::Candidate { label: 'A', since: ms(960), past: past(None) };
+    let ripe = State::Candidate { label: 'A', since: ms(800), past: past(None) };
+    let starter = State::Candidate { label: 'I', since: ms(800), past: past(None) };
     let armed = State::Armed {
-        letter: 'I',
+        label: 'I',
         since: ms(700),
         faded: ms(900),
         next: Some(('J', ms(850))),
         past: past(None),
     };
-    let held = State::Held { letter: 'A', seen: ms(967), rest: Some(grip) };
+    let held = State::Held { label: 'A', seen: ms(967), rest: Some(grip) };
     let rows = [
         (away, Gone, "Away", Some(' ')),
         (away, Hidden, "Away", None),
@@ -315,13 +327,13 @@ proptest! {
     fn held_sign_is_committed_once(fps in 15_u32..60, hold in 700_u64..3000) {
         let mut b = Bench::new();
         let (mut at, grip) = (ms(5), Grip { wrist: [0.5; 2], palm: 0.2 });
-        let mut text = String::new();
+        let mut committed = String::new();
         while at < ms(hold) {
             let seen = Observation { at, hand: Some(grip), scores: Scores::Known(&[('D', 0.8), ('Z', 0.1)]) };
-            text.extend(b.machine.on(&seen));
+            committed.extend(b.machine.on(&seen).map(text));
             at += Duration::from_secs(1) / fps;
         }
-        prop_assert_eq!(text, "D");
+        prop_assert_eq!(committed, "D");
     }
 
     /// What cannot be judged for a while neither ends a sign nor begins it anew,
@@ -331,7 +343,7 @@ proptest! {
         letters in prop::collection::vec(prop::sample::select(vec!['A', 'D', 'I', 'L']), 1..5),
         at in 0_usize..100, hidden in 1_u64..2000,
     ) {
-        let signs = |letter: char| [vec![Sign(letter); 20], vec![Hand; 8]].concat();
+        let signs = |label: char| [vec![Sign(label); 20], vec![Hand; 8]].concat();
         let sights: Vec<Sight> = letters.iter().flat_map(|letter| signs(*letter)).collect();
         let whole = sights.iter().fold(Bench::new(), |b, sight| b.show(*sight, 33));
         let (before, after) = sights.split_at(1 + at % sights.len());

@@ -12,6 +12,8 @@ use std::time::Duration;
 /// Two results nearer than this part of a period are one for the model; the
 /// older gives way. It bounds the memory whatever the camera's rate is.
 const THINNING: u32 = 8;
+/// The same for elements that take much memory: half of it, and places that are met less well.
+const COARSE_THINNING: u32 = 4;
 /// Intervals whose median says how fast the camera is: one window's worth.
 const INTERVALS: usize = 9;
 /// A camera is slow when its median interval is over the period by more than
@@ -25,6 +27,8 @@ pub struct Shape {
     pub elements: usize,
     /// Time from one element to the next, above 0.
     pub period: Duration,
+    /// Results that are kept in a period, at most.
+    thinning: u32,
 }
 
 impl Shape {
@@ -33,13 +37,20 @@ impl Shape {
     #[must_use]
     pub fn new(elements: usize, rate_hz: f64) -> Option<Self> {
         let valid = elements >= 1 && (1.0..=240.0).contains(&rate_hz);
-        valid.then(|| Self { elements, period: Duration::from_secs_f64(1.0 / rate_hz) })
+        let period = || Duration::from_secs_f64(1.0 / rate_hz);
+        valid.then(|| Self { elements, period: period(), thinning: THINNING })
+    }
+
+    /// The same for elements that take much memory.
+    #[must_use]
+    pub fn thinned(self) -> Self {
+        Self { thinning: COARSE_THINNING, ..self }
     }
 
     /// Most results a window of this shape ever holds.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.elements * THINNING as usize + 2
+        self.elements * self.thinning as usize + 2
     }
 }
 
@@ -59,6 +70,45 @@ pub enum Fill {
     },
 }
 
+/// Which of the results of a window the model is asked for: one in so many of its own
+/// elements, or all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hop {
+    every: Option<Duration>,
+    /// When the next one is due.
+    next: Option<Duration>,
+}
+
+impl Hop {
+    /// One in `elements` of a window of this shape; without a number, with every frame.
+    #[must_use]
+    pub fn new(shape: Shape, elements: Option<usize>) -> Self {
+        let every = elements.map(|n| shape.period * u32::try_from(n).unwrap_or(u32::MAX));
+        Self { every, next: None }
+    }
+
+    /// Whether the result that ends at `at` is asked for. A frame that is nearer to the due
+    /// time than the next one is counts, so a camera's jitter does not change the pace.
+    pub fn takes(&mut self, at: Duration) -> bool {
+        let Some(every) = self.every else { return true };
+        let Some(next) = self.next else {
+            self.next = Some(at + every);
+            return true;
+        };
+        let anew = at + every * 2 < next;
+        if !anew && at + every / EARLY < next {
+            return false;
+        }
+        // On its own grid, unless that has been left.
+        let on_grid = !anew && at < next + every / 2;
+        self.next = Some(if on_grid { next + every } else { at + every });
+        true
+    }
+}
+
+/// A frame counts if it is early by less than one part in this many of the hop.
+const EARLY: u32 = 4;
+
 /// Recent results, oldest first, with the times at which their frames were
 /// taken. `E` is one element, a picture without a hand included.
 #[derive(Debug, Clone)]
@@ -68,6 +118,10 @@ pub struct Window<E> {
     intervals: VecDeque<Duration>,
     last: Option<Duration>,
     evicted: u64,
+    /// Where in `held` the elements of the snapshot are, oldest first; empty without one.
+    places: Vec<usize>,
+    /// Elements that were let go, to be filled anew.
+    spare: Vec<E>,
 }
 
 impl<E> Window<E> {
@@ -80,7 +134,14 @@ impl<E> Window<E> {
             intervals: VecDeque::with_capacity(INTERVALS),
             last: None,
             evicted: 0,
+            places: Vec::with_capacity(shape.elements),
+            spare: Vec::with_capacity(shape.capacity()),
         }
+    }
+
+    /// An element that was let go, so that its memory can be used for the next.
+    pub fn spare(&mut self) -> Option<E> {
+        self.spare.pop()
     }
 
     /// Takes the result of the frame taken at `at` (running time).
@@ -115,14 +176,19 @@ impl<E> Window<E> {
     /// The T elements that end at the newest one, oldest first; `None` while
     /// the window is filling or the camera is too slow.
     #[must_use]
-    pub fn snapshot(&self) -> Option<Vec<&E>> {
-        self.places().map(|places| places.into_iter().map(|i| &self.held[i].1).collect())
+    pub fn snapshot(&self) -> Option<impl ExactSizeIterator<Item = &E>> {
+        self.taken().map(|taken| taken.map(|(_, element)| element))
     }
 
     /// The times of the elements that [`Window::snapshot`] gives.
     #[must_use]
-    pub fn times(&self) -> Option<Vec<Duration>> {
-        self.places().map(|places| places.into_iter().map(|i| self.held[i].0).collect())
+    pub fn times(&self) -> Option<impl ExactSizeIterator<Item = Duration>> {
+        self.taken().map(|taken| taken.map(|(at, _)| *at))
+    }
+
+    fn taken(&self) -> Option<impl ExactSizeIterator<Item = &(Duration, E)>> {
+        let taken = self.places.iter().map(|place| &self.held[*place]);
+        (!self.places.is_empty()).then_some(taken)
     }
 
     /// Results held now, at most [`Shape::capacity`].
@@ -139,6 +205,7 @@ impl<E> Window<E> {
 
     /// Lets go of everything, the camera's pace included: for a new source.
     pub fn restart(&mut self) {
+        self.places.clear();
         self.evict(self.held.len());
         self.intervals.clear();
         self.last = None;
@@ -155,9 +222,11 @@ impl<E> Window<E> {
     /// its predecessor. Only the last can: earlier ones were spaced before.
     fn thin(&mut self) {
         let n = self.held.len();
-        if n >= 2 && self.held[n - 1].0 - self.held[n - 2].0 < self.shape.period / THINNING {
-            self.held.pop_back();
-            self.evicted += 1;
+        if n >= 2
+            && self.held[n - 1].0 - self.held[n - 2].0 < self.shape.period / self.shape.thinning
+        {
+            let element = self.held.pop_back();
+            self.let_go(element);
         }
     }
 
@@ -169,16 +238,28 @@ impl<E> Window<E> {
     }
 
     /// What can be given now.
-    fn fill(&self) -> Fill {
-        if self.places().is_some() {
+    fn fill(&mut self) -> Fill {
+        self.find_places();
+        if !self.places.is_empty() {
             return Fill::Ready;
         }
         self.slow_interval().map_or(Fill::Filling, |interval| Fill::TooSlow { interval })
     }
 
     fn evict(&mut self, oldest: usize) {
-        self.held.drain(..oldest);
-        self.evicted += oldest as u64;
+        for _ in 0..oldest {
+            let element = self.held.pop_front();
+            self.let_go(element);
+        }
+    }
+
+    fn let_go(&mut self, element: Option<(Duration, E)>) {
+        let Some((_, element)) = element else { return };
+        self.evicted += 1;
+        // More are never needed at once.
+        if self.spare.len() < self.shape.capacity() {
+            self.spare.push(element);
+        }
     }
 
     /// Time from a window's first to its last element.
@@ -190,18 +271,20 @@ impl<E> Window<E> {
         u32::try_from(self.shape.elements - 1).unwrap_or(u32::MAX)
     }
 
-    /// Index of the result at each place, oldest first, if every place has one.
+    /// Finds the result of each place; none if a place has none.
     ///
     /// A result belongs to the one place that it is less than half a period
     /// from, so that T different results stand in a row.
-    fn places(&self) -> Option<Vec<usize>> {
-        let newest = self.held.back()?.0;
-        let mut places = Vec::with_capacity(self.shape.elements);
-        for step in 0..=self.steps() {
-            places.push(self.nearest(newest, self.shape.period * step)?);
+    fn find_places(&mut self) {
+        self.places.clear();
+        let Some(&(newest, _)) = self.held.back() else { return };
+        for step in (0..=self.steps()).rev() {
+            let Some(place) = self.nearest(newest, self.shape.period * step) else {
+                self.places.clear();
+                return;
+            };
+            self.places.push(place);
         }
-        places.reverse();
-        Some(places)
     }
 
     /// The result whose age at `newest` is nearest to `age`, if it is less
@@ -222,7 +305,8 @@ impl<E> Window<E> {
         if self.intervals.len() < INTERVALS {
             return None;
         }
-        let mut sorted: Vec<_> = self.intervals.iter().copied().collect();
+        let mut sorted = [Duration::ZERO; INTERVALS];
+        sorted.iter_mut().zip(&self.intervals).for_each(|(place, interval)| *place = *interval);
         sorted.sort_unstable();
         let median = sorted[INTERVALS / 2];
         let limit = self.shape.period + self.shape.period / SLOW_TOLERANCE;

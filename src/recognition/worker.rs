@@ -2,31 +2,39 @@
 //! reads them, and publishes what they say. It never holds up video: frames that
 //! come while it is busy wait for a moment, are passed over, and are counted.
 
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use gstreamer as gst;
 use gstreamer_video as gst_video;
 use tokio::runtime::Handle;
-use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::backlog::Backlog;
-use super::chain::{Chain, Reading};
+use super::chain::Chain;
 use super::picture::{self, PictureError};
+use super::prediction::{Thing, rounded};
 use super::{Prediction, Status};
 use crate::camera::RawFrame;
+use crate::camera::handover::{self, Missed};
 use crate::clock::Clock;
 use crate::config::Settled;
 use crate::errors;
-use crate::model::ModelError;
 use crate::runtime::RuntimeError;
 
 /// Results are made at most this often: a faster camera adds cost and nothing that
 /// the page could show. A little under 1/30 s, so that a camera of 30 fps with some
 /// jitter loses no frame.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(25);
+
+/// A window has to be filled; without one, what moves is not followed by fewer than ten
+/// results a second.
+const LATE: Duration = Duration::from_millis(100);
+/// So many in a row are the device's measure, and not something else that it did.
+const LATE_IN_A_ROW: u32 = 5;
 
 /// Results that wait for a slow subscriber; then it misses the oldest.
 pub const PREDICTIONS: usize = 32;
@@ -42,78 +50,234 @@ pub struct Loaded {
     pub name: String,
 }
 
-/// A started worker.
-#[derive(Debug)]
-pub struct Started {
+/// What the worker needs of others. They may be given to another one after it.
+#[derive(Clone)]
+pub struct Wiring {
+    /// The camera's.
+    pub frames: handover::Receiver<RawFrame>,
+    /// Where results go.
+    pub predictions: broadcast::Sender<Arc<Prediction>>,
+    /// What frames are stamped by.
+    pub clock: Clock,
+    /// Says whether signs may be logged.
+    pub config: watch::Receiver<Settled>,
     /// What recognition is doing.
-    pub status: watch::Receiver<Status>,
-    /// Ends when the camera's owner has ended.
-    pub thread: JoinHandle<()>,
+    pub status: watch::Sender<Status>,
+    /// Counts the frames that gave no result because of an error.
+    pub failed: watch::Sender<u64>,
 }
 
-/// Starts the worker on a thread of its own; `load` runs there too, so that a slow
-/// disk delays no picture. `config` says whether signs may be logged. Needs tokio.
-///
-/// # Errors
-/// The system gives no thread.
-pub fn start(
-    load: impl FnOnce() -> Result<Loaded, ModelError> + Send + 'static,
-    frames: broadcast::Receiver<RawFrame>,
-    predictions: broadcast::Sender<Arc<Prediction>>,
-    clock: Clock,
-    config: watch::Receiver<Settled>,
-) -> std::io::Result<Started> {
-    let (status, published) = watch::channel(Status::Starting);
-    let runtime = Handle::current();
-    let thread = thread::Builder::new().name("recognition".into()).spawn(move || {
-        let Loaded { chain, name } = match load() {
-            Ok(loaded) => loaded,
-            Err(error) => return idle(&runtime, frames, &status, &error),
+/// How a model does, for those who judge it.
+#[derive(Clone, Debug, Default)]
+pub struct Pulse {
+    /// Frames since the program's start about which the model was asked, or that gave nothing
+    /// to ask it about.
+    pub results: u64,
+    /// Frames that gave none because of an error, or because frames come too slowly, since then.
+    pub failures: u64,
+    /// The last of these reasons.
+    pub fault: Option<String>,
+    /// Whether the program failed while it read, and has let go of the model.
+    pub broken: bool,
+    /// Since when it is busy with one frame.
+    pub busy: Option<Instant>,
+    /// For the worker that may have to go on in its place.
+    progress: Progress,
+}
+
+/// A model in, or none, unless it is taken back before; the one before comes out.
+struct Swap {
+    next: Arc<Mutex<Option<Option<Loaded>>>>,
+    before: oneshot::Sender<Option<Loaded>>,
+}
+
+/// A thread that reads the camera's frames with one model at a time. Dropping it ends the
+/// thread, as soon as it is done with its frame; what it reads until then is told to nobody.
+#[derive(Debug)]
+pub struct Worker {
+    swaps: mpsc::Sender<Swap>,
+    pulse: watch::Receiver<Pulse>,
+    thread: JoinHandle<()>,
+    in_order: Arc<AtomicBool>,
+}
+
+impl Worker {
+    /// Starts the thread without a model; it goes on counting where `before` ends. It ends
+    /// when the camera's owner has ended. Needs tokio.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn start(wiring: Wiring, before: Pulse) -> std::io::Result<Self> {
+        let progress = before.progress;
+        let (pulse, published) = watch::channel(Pulse { busy: None, broken: false, ..before });
+        let (swaps, wanted) = mpsc::channel(1);
+        let (runtime, in_order) = (Handle::current(), Arc::<AtomicBool>::default());
+        let ends = Arc::clone(&in_order);
+        let thread = thread::Builder::new().name("recognition".into()).spawn(move || {
+            let Wiring { frames, predictions, clock, config, status, failed } = wiring;
+            let (faults, seen) = (Faults::default(), String::new());
+            let mut tell =
+                Tell { predictions, clock, config, status, failed, pulse, progress, faults, seen };
+            let mut wanted = wanted;
+            run(&runtime, &mut tell, &frames, &mut wanted);
+            ends.store(true, Ordering::Release);
+        })?;
+        Ok(Self { swaps, pulse: published, thread, in_order })
+    }
+
+    /// How the model does.
+    #[must_use]
+    pub fn pulse(&self) -> &watch::Receiver<Pulse> {
+        &self.pulse
+    }
+
+    /// Resolves when the thread has ended, because the camera's owner has.
+    pub async fn ended(&self) {
+        self.swaps.closed().await;
+    }
+
+    /// Whether the thread has ended as it should.
+    #[must_use]
+    pub fn in_order(&self) -> bool {
+        self.in_order.load(Ordering::Acquire)
+    }
+
+    /// Lets go of a worker that is stuck; its thread, which may end at some time.
+    #[must_use]
+    pub fn give_up(self) -> JoinHandle<()> {
+        self.thread
+    }
+
+    /// Changes the model between two frames; the one before is the caller's to free. The
+    /// transcript goes on.
+    ///
+    /// # Errors
+    /// The model that was not taken, if the worker does not get to it within `patience`, or
+    /// has ended.
+    pub async fn swap(
+        &self,
+        model: Option<Loaded>,
+        patience: Duration,
+    ) -> Result<Option<Loaded>, Option<Loaded>> {
+        let next = Arc::new(Mutex::new(Some(model)));
+        let (before, mut out) = oneshot::channel();
+        let swap = Swap { next: next.clone(), before };
+        let swapped = async {
+            self.swaps.send(swap).await.ok()?;
+            (&mut out).await.ok()
         };
-        log::info!(model = name.as_str(); "model {name} reads");
-        let running = Status::Running { model: name.clone(), degraded: None };
-        status.send_replace(running);
-        let progress = Progress::new(shortest_interval(chain.period()));
-        let faults = Faults::default();
-        Worker { chain, name, predictions, clock, config, status, progress, faults }
-            .run(&runtime, frames);
-    })?;
-    Ok(Started { status: published, thread })
+        if let Ok(Some(before)) = tokio::time::timeout(patience, swapped).await {
+            return Ok(before);
+        }
+        let taken_back = next.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match taken_back {
+            Some(model) => Err(model),
+            // It was taken in this very moment.
+            None => out.await.map_err(|_| None),
+        }
+    }
 }
 
-/// Without a model video goes on, and the reason stays published until the end.
-fn idle(
+/// Reads frames until there are none to come, or nobody wants it any more.
+fn run(
     runtime: &Handle,
-    mut frames: broadcast::Receiver<RawFrame>,
-    status: &watch::Sender<Status>,
-    error: &ModelError,
+    tell: &mut Tell,
+    frames: &handover::Receiver<RawFrame>,
+    swaps: &mut mpsc::Receiver<Swap>,
 ) {
-    let reason = errors::chain(error);
-    log::error!("recognition is off: {reason}");
-    status.send_replace(Status::Failed(reason));
-    while !matches!(runtime.block_on(frames.recv()), Err(RecvError::Closed)) {}
+    let mut model: Option<Loaded> = None;
+    let mut backlog = Backlog::new(None);
+    loop {
+        let event = runtime.block_on(async {
+            tokio::select! {
+                biased;
+                swap = swaps.recv() => swap.map(Event::Swap),
+                frame = next(&mut backlog, frames) => frame.map(Event::Frame),
+            }
+        });
+        match (event, &mut model) {
+            (None, _) => return,
+            (Some(Event::Swap(swap)), _) => {
+                let next = swap.next.lock().unwrap_or_else(PoisonError::into_inner).take();
+                // None: nobody waits for it any more.
+                let Some(next) = next else { continue };
+                let mut before = std::mem::replace(&mut model, next);
+                tell.pulse.send_modify(|pulse| pulse.broken = false);
+                if let Some(next) = &mut model {
+                    tell.take_over(next, before.as_mut());
+                    backlog = Backlog::new(next.chain.spacing());
+                }
+                let _ = swap.before.send(before);
+            }
+            // Passed over on purpose, and not counted.
+            (Some(Event::Frame(frame)), None) => tell.progress.pass(&frame),
+            (Some(Event::Frame(frame)), Some(reads)) => {
+                if !tell.progress.takes(frame.index, frame.captured_at) {
+                    continue;
+                }
+                let begun = Instant::now();
+                tell.pulse.send_modify(|pulse| pulse.busy = Some(begun));
+                let read = unbroken(|| read(&mut reads.chain, &frame));
+                // Who gave this worker up has another one in its place.
+                if swaps.is_closed() {
+                    return;
+                }
+                tell.progress.took(begun.elapsed());
+                match read {
+                    Ok(too_slow) => tell.publish(reads, frame.captured_at, too_slow),
+                    Err(fault) => {
+                        tell.tell(&reads.name, &fault);
+                        if matches!(fault, FrameFault::Broken) {
+                            let _ = unbroken(|| {
+                                drop(model.take());
+                                Ok(())
+                            });
+                            tell.pulse.send_modify(|pulse| pulse.broken = true);
+                        }
+                    }
+                }
+            }
+        }
+    }
 }
 
-struct Worker {
-    chain: Chain,
-    name: String,
+enum Event {
+    Swap(Swap),
+    Frame(RawFrame),
+}
+
+/// Who is told of results and failures.
+struct Tell {
     predictions: broadcast::Sender<Arc<Prediction>>,
     clock: Clock,
-    /// What is in force; it may change.
     config: watch::Receiver<Settled>,
     status: watch::Sender<Status>,
+    failed: watch::Sender<u64>,
+    pulse: watch::Sender<Pulse>,
     progress: Progress,
     faults: Faults,
+    /// The label of the last frame; empty for none.
+    seen: String,
 }
 
 /// Which frame was read last, and how many were passed over.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Progress {
     shortest: gst::ClockTime,
     seq: u64,
     dropped: u64,
     last: Option<(u64, gst::ClockTime)>,
     limit: Limit,
+    /// A frame that takes longer is late.
+    late_after: Duration,
+    /// Frames in a row that took too long.
+    late: u32,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self::new(None)
+    }
 }
 
 /// What sets the pace of results.
@@ -126,14 +290,48 @@ enum Limit {
 }
 
 /// Twice a bundle's rate and some more must pass, or its windows cannot be filled.
-fn shortest_interval(period: Duration) -> gst::ClockTime {
-    let interval = (period * 3 / 8).min(SHORTEST_INTERVAL);
+fn shortest_interval(spacing: Option<Duration>) -> gst::ClockTime {
+    let interval =
+        spacing.map_or(SHORTEST_INTERVAL, |period| SHORTEST_INTERVAL.min(period * 3 / 8));
     gst::ClockTime::from_nseconds(u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX))
 }
 
 impl Progress {
-    fn new(shortest: gst::ClockTime) -> Self {
-        Self { shortest, seq: 0, dropped: 0, last: None, limit: Limit::Camera }
+    /// For frames that a window wants so far apart.
+    fn new(spacing: Option<Duration>) -> Self {
+        let mut progress = Self {
+            shortest: gst::ClockTime::ZERO,
+            seq: 0,
+            dropped: 0,
+            last: None,
+            limit: Limit::Camera,
+            late_after: LATE,
+            late: 0,
+        };
+        progress.pace(spacing);
+        progress
+    }
+
+    /// Another model wants them so far apart.
+    fn pace(&mut self, spacing: Option<Duration>) {
+        self.shortest = shortest_interval(spacing);
+        self.late_after = spacing.unwrap_or(LATE);
+        self.late = 0;
+    }
+
+    /// Nothing reads this frame.
+    fn pass(&mut self, frame: &RawFrame) {
+        self.last = Some((frame.index, frame.captured_at));
+    }
+
+    /// A frame took so long to read.
+    fn took(&mut self, time: Duration) {
+        self.late = if time > self.late_after { (self.late + 1).min(LATE_IN_A_ROW) } else { 0 };
+    }
+
+    /// Whether results come so late that nobody can follow them.
+    fn is_late(&self) -> bool {
+        self.late == LATE_IN_A_ROW
     }
 
     /// Whether to read this frame; those between it and the last one are counted.
@@ -160,9 +358,17 @@ struct Faults {
     said: Option<Instant>,
 }
 
+/// Keeps a panic from ending the thread, whose end looks like the camera's: the model may be
+/// put back, and video goes on. Whatever `work` was changing is not used again.
+fn unbroken<T>(work: impl FnOnce() -> Result<T, FrameFault>) -> Result<T, FrameFault> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(FrameFault::Broken))
+}
+
 /// Why one frame gave no result.
 #[derive(Debug, thiserror::Error)]
 enum FrameFault {
+    #[error("the program failed while it read; its log says where")]
+    Broken,
     #[error("a frame's memory cannot be read")]
     Map,
     #[error(transparent)]
@@ -171,90 +377,126 @@ enum FrameFault {
     Runtime(#[from] RuntimeError),
 }
 
-impl Worker {
-    fn run(mut self, runtime: &Handle, mut frames: broadcast::Receiver<RawFrame>) {
-        let mut backlog = Backlog::new(self.chain.spacing());
-        while let Some(frame) = runtime.block_on(next(&mut backlog, &mut frames)) {
-            if !self.progress.takes(frame.index, frame.captured_at) {
-                continue;
-            }
-            match self.read(&frame) {
-                Ok(reading) => self.publish(frame.captured_at, reading),
-                Err(fault) => self.tell(&fault),
-            }
+impl Tell {
+    /// Another model reads from now on.
+    fn take_over(&mut self, next: &mut Loaded, before: Option<&mut Loaded>) {
+        if let Some(before) = before {
+            next.chain.go_on(&mut before.chain);
         }
+        self.progress.pace(next.chain.spacing());
+        self.faults = Faults::default();
+        let running = Status::Running { model: next.name.clone(), degraded: None };
+        self.status.send_replace(running);
     }
 
-    fn read(&mut self, frame: &RawFrame) -> Result<Reading, FrameFault> {
-        let video = gst_video::VideoFrameRef::from_buffer_ref_readable(&frame.buffer, &frame.info)
-            .map_err(|_| FrameFault::Map)?;
-        let at = Duration::from_nanos(frame.captured_at.nseconds());
-        Ok(self.chain.read(&picture::view(&video)?, at)?)
-    }
-
-    fn publish(&mut self, captured_at: gst::ClockTime, reading: Reading) {
-        self.degrade(reading.too_slow.map(|_| too_slow(self.progress.limit)));
-        if let Some(sign) = reading.committed {
-            self.write_down(sign);
-        }
+    fn publish(&mut self, model: &Loaded, captured_at: gst::ClockTime, too_slow: Option<Duration>) {
+        let Loaded { chain, name: model } = model;
+        let late = self.progress.is_late().then_some(Limit::Recognition);
+        let limit = too_slow.map(|_| self.progress.limit).or(late);
+        let slow = limit.map(self::too_slow);
+        self.degrade(model, slow.clone());
+        let (reading, names) = (chain.reading(), chain.names());
+        let name = |label: usize| names[label].clone();
+        let committed = reading.committed.map(|it| it.named(names).text().to_owned());
+        self.write_down(
+            committed.as_deref(),
+            reading.label.map(|label| &*names[label]),
+            reading.score,
+        );
         self.progress.seq += 1;
         let mut timing_ms = reading.timing_ms;
         let age = self.clock.running_time().saturating_sub(captured_at);
         timing_ms.capture_to_result = age.nseconds() as f32 / 1e6;
-        let transcript = self.chain.transcript();
+        let transcript = chain.transcript();
         let prediction = Prediction {
             seq: self.progress.seq,
             captured_at,
-            label: reading.label.map(String::from),
+            label: reading.label.map(name),
             score: reading.score,
-            committed: reading.committed.map(String::from),
+            committed,
             transcript: transcript.text(),
             committed_total: transcript.total(),
-            top: reading.top,
-            hands: reading.hands,
+            top: reading.top.iter().map(|(label, score)| (name(*label), rounded(*score))).collect(),
+            hands: reading.hands.clone(),
+            boxes: reading.boxes.iter().map(|found| Thing::new(found, names)).collect(),
             timing_ms,
             dropped: self.progress.dropped,
+            answered: reading.answered,
         };
         // Nobody listens while there is no viewer.
         let _ = self.predictions.send(Arc::new(prediction));
+        let (progress, answered) = (self.progress, reading.answered);
+        self.pulse.send_modify(|pulse| {
+            (pulse.busy, pulse.progress) = (None, progress);
+            pulse.results += u64::from(answered);
+            if too_slow.is_some() {
+                pulse.failures += 1;
+                pulse.fault = slow;
+            }
+        });
     }
 
-    /// Logs a sign where that is switched on: what people sign is their own.
-    fn write_down(&self, sign: char) {
-        if self.config.borrow().now.log.signs {
+    /// Logs what was signed, and a label when it begins, where that is switched on: what people
+    /// sign is their own. The log takes no more than five such lines a second.
+    fn write_down(&mut self, committed: Option<&str>, label: Option<&str>, score: f32) {
+        let new = label.filter(|label| *label != self.seen);
+        if new.is_some() || label.is_none() {
+            self.seen.clear();
+            self.seen.push_str(label.unwrap_or_default());
+        }
+        if !self.config.borrow().now.log.signs {
+            return;
+        }
+        if let Some(sign) = committed {
             log::info!("signed {sign:?}");
+        }
+        if let Some(label) = new {
+            log::info!("sees {label:?} ({score:.2})");
         }
     }
 
     /// Publishes a reason why results are fewer than they should be, or its end.
-    fn degrade(&self, reason: Option<String>) {
+    fn degrade(&self, model: &str, reason: Option<String>) {
         self.status.send_if_modified(|status| {
-            let next = Status::Running { model: self.name.clone(), degraded: reason };
-            let changed = *status != next;
-            if changed {
-                *status = next;
+            let same = matches!(status, Status::Running { degraded, .. } if *degraded == reason);
+            if !same {
+                *status = Status::Running { model: model.to_owned(), degraded: reason };
             }
-            changed
+            !same
         });
     }
 
-    fn tell(&mut self, fault: &FrameFault) {
+    fn tell(&mut self, model: &str, fault: &FrameFault) {
+        let (words, progress) = (errors::chain(fault), self.progress);
+        self.degrade(model, Some(words.clone()));
+        self.failed.send_modify(|failed| *failed += 1);
+        self.pulse.send_modify(|pulse| {
+            (pulse.failures, pulse.busy, pulse.progress) = (pulse.failures + 1, None, progress);
+            pulse.fault = Some(words);
+        });
         self.faults.unsaid += 1;
         if self.faults.said.is_some_and(|said| said.elapsed() < LOG_EVERY) {
             return;
         }
         let reason = errors::chain(fault);
         log::warn!("recognition failed on {} frames: {reason}", self.faults.unsaid);
-        self.degrade(Some(reason));
         self.faults = Faults { unsaid: 0, said: Some(Instant::now()) };
     }
+}
+
+/// Reads a frame; how far apart frames come where that is too slow for the model.
+fn read(chain: &mut Chain, frame: &RawFrame) -> Result<Option<Duration>, FrameFault> {
+    let video = gst_video::VideoFrameRef::from_buffer_ref_readable(&frame.buffer, &frame.info)
+        .map_err(|_| FrameFault::Map)?;
+    let at = Duration::from_nanos(frame.captured_at.nseconds());
+    Ok(chain.read(&picture::view(&video)?, at)?.too_slow)
 }
 
 /// The next frame to read, as soon as there is one; `None` when the camera's owner has
 /// ended.
 async fn next(
     backlog: &mut Backlog<RawFrame>,
-    frames: &mut broadcast::Receiver<RawFrame>,
+    frames: &handover::Receiver<RawFrame>,
 ) -> Option<RawFrame> {
     while backlog.is_empty() || !frames.is_empty() {
         match frames.recv().await {
@@ -264,8 +506,8 @@ async fn next(
                 let Some(frame) = frame else { continue };
                 backlog.push(frame.captured_at.into(), frame);
             }
-            Err(RecvError::Lagged(_)) => backlog.lost(),
-            Err(RecvError::Closed) => return None,
+            Err(Missed::Lost(_)) => backlog.lost(),
+            Err(Missed::Closed) => return None,
         }
     }
     backlog.take()
@@ -292,14 +534,36 @@ mod tests {
 
     /// At 15 Hz.
     fn progress() -> Progress {
-        Progress::new(shortest_interval(Duration::from_secs(1) / 15))
+        Progress::new(Some(Duration::from_secs(1) / 15))
     }
 
     #[test]
     fn a_fast_bundle_gets_every_frame_of_a_fast_camera() {
-        let mut progress = Progress::new(shortest_interval(Duration::from_secs(1) / 60));
+        let mut progress = Progress::new(Some(Duration::from_secs(1) / 60));
         let taken = (0..60).filter(|index| progress.takes(*index, at(index * 1000 / 60))).count();
         assert_eq!(taken, 60);
+    }
+
+    #[test]
+    fn a_panic_is_a_fault_of_its_frame() {
+        let hook = std::panic::take_hook();
+        std::panic::set_hook(Box::new(|_| ()));
+        let broken = unbroken(|| -> Result<(), FrameFault> { panic!("as the test wants") });
+        std::panic::set_hook(hook);
+        assert!(matches!(broken, Err(FrameFault::Broken)));
+        assert!(matches!(unbroken(|| Err::<(), _>(FrameFault::Map)), Err(FrameFault::Map)));
+        assert!(matches!(unbroken(|| Ok(1)), Ok(1)));
+    }
+
+    #[test]
+    fn who_is_late_depends_on_the_model() {
+        let late = |spacing: Option<u64>, took: u64| {
+            let mut progress = Progress::new(spacing.map(Duration::from_millis));
+            (0..LATE_IN_A_ROW).for_each(|_| progress.took(Duration::from_millis(took)));
+            progress.is_late()
+        };
+        assert!(late(Some(66), 70) && !late(Some(66), 60) && !late(Some(200), 150));
+        assert!(late(None, 150) && !late(None, 80));
     }
 
     #[test]

@@ -21,7 +21,7 @@ use libloading::Library;
 
 use super::pin;
 use super::status::{Status, check};
-use super::{Element, Interpreter, RuntimeError, TensorSpec, check_lengths};
+use super::{Element, Interpreter, Quantisation, RuntimeError, TensorSpec, check_lengths};
 
 /// `LiteRtEnvOptionTag` values of 2.1.6.
 const TAG_AUTO_REGISTER_ACCELERATORS: c_int = 24;
@@ -32,10 +32,19 @@ const ACCELERATOR_CPU: c_int = 1;
 const SEVERITY_ERROR: i64 = 3;
 /// `kLiteRtAnyTypeInt`.
 const ANY_INT: c_int = 2;
-/// `kLiteRtElementTypeFloat32`.
+/// `LiteRtElementType` values.
 const ELEMENT_F32: c_int = 1;
+const ELEMENT_U8: c_int = 3;
+const ELEMENT_I8: c_int = 9;
+const ELEMENT_F16: c_int = 10;
+/// `LiteRtQuantizationTypeId` values.
+const QUANTISED_NOT: c_int = 0;
+const QUANTISED_PER_TENSOR: c_int = 1;
 /// `LITERT_TENSOR_MAX_RANK`.
 const MAX_RANK: usize = 8;
+/// Most elements of one tensor, 64 MB as float32: a window of thirty pictures of 224x224 is
+/// a quarter of it, and what a damaged file asks for is far more.
+const MAX_ELEMENTS: usize = 1 << 24;
 /// Models here have one signature; those without any get a default one from the runtime.
 const SIGNATURE: usize = 0;
 
@@ -73,7 +82,16 @@ struct TensorType {
     strides: [u32; MAX_RANK],
 }
 
+/// `LiteRtQuantizationPerTensor`, 16 bytes.
+#[repr(C)]
+#[derive(Default)]
+struct PerTensor {
+    scale: f32,
+    zero_point: i64,
+}
+
 const _: () = assert!(size_of::<EnvOption>() == 24 && size_of::<TensorType>() == 72);
+const _: () = assert!(size_of::<PerTensor>() == 16);
 
 /// Declares the table of C functions and its loader.
 macro_rules! functions {
@@ -117,6 +135,8 @@ functions! {
     output_tensor: "LiteRtGetSignatureOutputTensorByIndex", Create2<Ptr, usize>;
     tensor_name: "LiteRtGetTensorName", unsafe extern "C" fn(Ptr, *mut *const c_char) -> Status;
     tensor_type: "LiteRtGetRankedTensorType", unsafe extern "C" fn(Ptr, *mut TensorType) -> Status;
+    quantisation_kind: "LiteRtGetQuantizationTypeId", unsafe extern "C" fn(Ptr, *mut c_int) -> Status;
+    quantisation: "LiteRtGetPerTensorQuantization", unsafe extern "C" fn(Ptr, *mut PerTensor) -> Status;
     input_requirements: "LiteRtGetCompiledModelInputBufferRequirements", Create3<Ptr, usize, usize>;
     output_requirements: "LiteRtGetCompiledModelOutputBufferRequirements", Create3<Ptr, usize, usize>;
     create_buffer: "LiteRtCreateManagedTensorBufferFromRequirements", Create3<Ptr, *const TensorType, Ptr>;
@@ -162,7 +182,7 @@ impl LiteRt {
     ///
     /// # Errors
     /// [`RuntimeError::Call`] if the bytes are no model or one that cannot be run,
-    /// [`RuntimeError::Tensor`] if a tensor is not float32 or has no fixed shape.
+    /// [`RuntimeError::Tensor`] if a tensor is of no type of [`Element`] or has no fixed shape.
     pub fn load(&self, name: &str, bytes: Vec<u8>, threads: usize) -> Result<Model, RuntimeError> {
         Loader { functions: &self.functions, name }.load(bytes, threads)
     }
@@ -214,6 +234,12 @@ struct Side {
     _buffers: Vec<Handle>,
     /// The form in which the run function wants them.
     pointers: Vec<Ptr>,
+}
+
+impl Side {
+    fn iter(&self) -> impl Iterator<Item = (&Ptr, &TensorSpec)> {
+        self.pointers.iter().zip(&self.specs)
+    }
 }
 
 // SAFETY: the C objects are bound to no thread; they are used through `&mut self` only, so
@@ -370,17 +396,42 @@ impl Loader<'_> {
             tensor: name.clone(),
             problem,
         };
-        if kind.element != ELEMENT_F32 {
-            return Err(refuse(format!("has element type {}", kind.element)));
-        }
+        let element = match kind.element {
+            ELEMENT_F32 => Element::F32,
+            ELEMENT_F16 => Element::F16,
+            ELEMENT_U8 => Element::U8(self.quantisation(tensor)?.map_err(refuse)?),
+            ELEMENT_I8 => Element::I8(self.quantisation(tensor)?.map_err(refuse)?),
+            other => return Err(refuse(format!("has TensorFlow Lite's element type {other}"))),
+        };
         let rank = (kind.rank_and_flags & 0x7f) as usize;
         let dimensions = kind.dimensions.get(..rank).unwrap_or_default();
         let shape: Vec<usize> =
             dimensions.iter().filter_map(|&d| usize::try_from(d).ok().filter(|&d| d > 0)).collect();
-        if shape.is_empty() || shape.len() != rank {
+        let length = shape.iter().try_fold(1, |length: usize, &d| length.checked_mul(d));
+        let bounded = length.is_some_and(|length| length <= MAX_ELEMENTS);
+        if shape.is_empty() || shape.len() != rank || !bounded {
             return Err(refuse(format!("has the shape {dimensions:?}")));
         }
-        Ok((TensorSpec { name, element: Element::F32, shape }, kind))
+        Ok((TensorSpec { name, element, shape }, kind))
+    }
+
+    /// How a tensor of integers is quantised; the inner error is what is wrong with that.
+    fn quantisation(&self, tensor: Ptr) -> Result<Result<Quantisation, String>, RuntimeError> {
+        let step = "reading how its tensors are quantised";
+        let mut kind = QUANTISED_NOT;
+        // SAFETY: a tensor of the live model and a place for the result.
+        self.check(step, unsafe { (self.functions.quantisation_kind)(tensor, &mut kind) })?;
+        match kind {
+            QUANTISED_NOT => return Ok(Ok(Quantisation::NONE)),
+            QUANTISED_PER_TENSOR => {}
+            _ => return Ok(Err("has several scales".to_owned())),
+        }
+        let mut found = PerTensor::default();
+        // SAFETY: a tensor of the live model and a place of the header's layout.
+        self.check(step, unsafe { (self.functions.quantisation)(tensor, &mut found) })?;
+        let PerTensor { scale, zero_point } = found;
+        let quantisation = Quantisation::new(scale, zero_point);
+        Ok(quantisation.ok_or_else(|| format!("has scale {scale} and zero point {zero_point}")))
     }
 
     /// Calls a create function and takes its result over.
@@ -410,21 +461,22 @@ impl Loader<'_> {
 }
 
 impl Model {
-    /// Lets `copy` see the tensor's memory as its float32 elements.
+    /// Lets `copy` see the tensor's memory.
     fn with_memory(
         &self,
         buffer: Ptr,
-        length: usize,
+        spec: &TensorSpec,
         mode: c_int,
-        copy: impl FnOnce(&mut [f32]),
+        copy: impl FnOnce(&mut [u8]),
     ) -> Result<(), RuntimeError> {
         let mut start = ptr::null_mut();
         // SAFETY: a live buffer that is not locked, and a place for the address.
         let status = unsafe { (self.functions.lock)(buffer, &mut start, mode) };
         check(&self.name, "moving its tensors", status)?;
-        // SAFETY: locked host memory, 64-byte aligned, of at least this tensor's size, that
-        // nobody else touches until it is unlocked.
-        copy(unsafe { std::slice::from_raw_parts_mut(start.cast::<f32>(), length) });
+        let bytes = spec.len() * spec.element.size();
+        // SAFETY: locked host memory of at least this tensor's size, that nobody else touches
+        // until it is unlocked.
+        copy(unsafe { std::slice::from_raw_parts_mut(start.cast::<u8>(), bytes) });
         // SAFETY: the buffer locked above.
         let status = unsafe { (self.functions.unlock)(buffer) };
         check(&self.name, "moving its tensors", status)
@@ -447,8 +499,8 @@ impl Interpreter for Model {
         check_lengths(&self.name, "input", &self.inputs.specs, lengths)?;
         let lengths = outputs.iter().map(|slice| slice.len());
         check_lengths(&self.name, "output", &self.outputs.specs, lengths)?;
-        for (&buffer, input) in self.inputs.pointers.iter().zip(inputs) {
-            self.with_memory(buffer, input.len(), WRITE, |memory| memory.copy_from_slice(input))?;
+        for ((&buffer, spec), input) in self.inputs.iter().zip(inputs) {
+            self.with_memory(buffer, spec, WRITE, |memory| spec.element.write(input, memory))?;
         }
         let (ins, outs) = (&mut self.inputs.pointers, &mut self.outputs.pointers);
         // SAFETY: a live compiled model and one live, unlocked buffer for each tensor of its
@@ -464,8 +516,8 @@ impl Interpreter for Model {
             )
         };
         check(&self.name, "running it", status)?;
-        for (&buffer, output) in self.outputs.pointers.iter().zip(outputs.iter_mut()) {
-            self.with_memory(buffer, output.len(), READ, |memory| output.copy_from_slice(memory))?;
+        for ((&buffer, spec), output) in self.outputs.iter().zip(outputs.iter_mut()) {
+            self.with_memory(buffer, spec, READ, |memory| spec.element.read(memory, output))?;
         }
         Ok(())
     }

@@ -5,25 +5,18 @@
 
 use std::path::PathBuf;
 
+pub mod element;
 pub mod litert;
 mod pin;
 pub mod scripted;
 mod status;
 
+pub use element::{Element, Kind, Quantisation};
 pub use litert::LiteRt;
 pub use scripted::Scripted;
 
-/// What an element of a tensor is. Values other than `F32` are only named, never run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Element {
-    /// 32-bit float, the only type that [`Interpreter::run`] moves.
-    F32,
-    /// Anything else, by the number that TensorFlow Lite gives it (3 = uint8, 9 = int8).
-    Other(i32),
-}
-
 /// A model's input or output tensor.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TensorSpec {
     /// The tensor's name in the model file.
     pub name: String,
@@ -55,6 +48,7 @@ pub trait Interpreter: Send {
     fn outputs(&self) -> &[TensorSpec];
 
     /// Runs the model once: one slice a tensor, each as long as its [`TensorSpec::len`].
+    /// Elements of other types are converted on the way ([`Element`]).
     ///
     /// Blocks for the whole inference (milliseconds) and allocates nothing. After an
     /// error the outputs hold nothing useful and the interpreter may be run again.
@@ -122,7 +116,7 @@ pub enum RuntimeError {
     },
     /// The model has a tensor that this program cannot feed.
     #[error(
-        "model {model}: tensor {tensor} {problem}; only float32 tensors of fixed shape can be run"
+        "model {model}: tensor {tensor} {problem}; tensors must be float32, float16, uint8 or int8 and of fixed shape"
     )]
     Tensor {
         /// The model's name as its loader gave it.
@@ -131,6 +125,20 @@ pub enum RuntimeError {
         tensor: String,
         /// What is wrong with it.
         problem: String,
+    },
+    /// The model's result is none.
+    #[error("the model gave a value that is not a number in its output {tensor}")]
+    NotANumber {
+        /// The tensor's name in the file.
+        tensor: String,
+    },
+    /// The model names a label that its bundle does not have.
+    #[error("the model names label number {class}, and the bundle has {labels}, counted from 0")]
+    Label {
+        /// As the model gave it.
+        class: f32,
+        /// How many there are.
+        labels: usize,
     },
     /// The caller's slices do not fit the model's tensors.
     #[error("model {model}: {side} {index} has {found} values, the tensor takes {expected}")]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::cascade::Handedness;
-use crate::recognition::{Hand, Prediction, Timing};
+use crate::recognition::{self, Hand, Prediction, Timing};
 
 use super::keepalive::PONG;
 use super::post::Payload;
@@ -130,6 +130,8 @@ struct Message<'a> {
     transcript: &'a str,
     top: Vec<(&'a str, Rounded)>,
     hands: Vec<Points>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    boxes: Vec<Thing<'a>>,
     timing_ms: Times,
     dropped: u64,
 }
@@ -142,17 +144,25 @@ struct Points {
 }
 
 #[derive(Serialize)]
+struct Thing<'a> {
+    label: &'a str,
+    score: Rounded,
+    r#box: [Rounded; 4],
+}
+
+#[derive(Serialize)]
 struct Times {
     capture_to_result: Rounded,
     detect: Rounded,
     landmarks: Rounded,
+    prepare: Rounded,
     classify: Rounded,
 }
 
 /// A prediction for one connection: with the RTP timestamp of its stream, and
 /// the transcript from its session's start on.
 pub(super) fn prediction(of: &Prediction, rtp_timestamp: u32, transcript: &str) -> String {
-    let Timing { capture_to_result, detect, landmarks, classify } = of.timing_ms;
+    let Timing { capture_to_result, detect, landmarks, prepare, classify } = of.timing_ms;
     text(&Message {
         v: 1,
         r#type: "prediction",
@@ -164,10 +174,12 @@ pub(super) fn prediction(of: &Prediction, rtp_timestamp: u32, transcript: &str) 
         transcript,
         top: of.top.iter().map(|(label, score)| (label.as_str(), Rounded(*score))).collect(),
         hands: of.hands.iter().map(points).collect(),
+        boxes: of.boxes.iter().map(thing).collect(),
         timing_ms: Times {
             capture_to_result: Rounded(capture_to_result),
             detect: Rounded(detect),
             landmarks: Rounded(landmarks),
+            prepare: Rounded(prepare),
             classify: Rounded(classify),
         },
         dropped: of.dropped,
@@ -180,6 +192,11 @@ fn points(hand: &Hand) -> Points {
         score: Rounded(hand.score),
         landmarks: hand.landmarks.iter().map(|point| point.map(Rounded)).collect(),
     }
+}
+
+fn thing(thing: &recognition::Thing) -> Thing<'_> {
+    let (score, edges) = (Rounded(thing.score), thing.edges.map(Rounded));
+    Thing { label: &thing.label, score, r#box: edges }
 }
 
 /// A number with four decimals: a tenth of a pixel of a full HD picture.
@@ -218,8 +235,10 @@ mod tests {
             committed_total: 8,
             top: vec![("A".into(), 0.97)],
             hands: vec![hand],
+            boxes: Vec::new(),
             timing_ms: Timing { capture_to_result: 41.5, ..Timing::default() },
             dropped: 3,
+            answered: true,
         };
         let json: serde_json::Value =
             serde_json::from_str(&prediction(&of, 90_000, "HELL")).unwrap();
@@ -230,10 +249,17 @@ mod tests {
             "score": 0.97, "committed": null, "transcript": "HELL", "top": [["A", 0.97]],
             "hands": [{"handedness": "right", "score": 0.9877, "landmarks": points}],
             "timing_ms": {"capture_to_result": 41.5, "detect": 0.0, "landmarks": 0.0,
-                "classify": 0.0},
+                "prepare": 0.0, "classify": 0.0},
             "dropped": 3,
         });
         assert_eq!(json, expected);
+        let edges = [0.1, 0.2, 0.300_04, 1.0];
+        let found = recognition::Thing { label: "CUP".into(), score: 0.876_54, edges };
+        let text = prediction(&Prediction { boxes: vec![found], ..of }, 0, "");
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let expected =
+            serde_json::json!([{"label": "CUP", "score": 0.8765, "box": [0.1, 0.2, 0.3, 1.0]}]);
+        assert_eq!(json["boxes"], expected);
     }
 
     #[test]

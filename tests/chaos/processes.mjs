@@ -87,6 +87,7 @@ export class Visitor {
             fps: sum("pictures") / seconds,
             kbps: (8 * sum("bytes")) / seconds / 1000,
             keyUnits: sum("key_units"),
+            leftOut: sum("left_out"),
             longestGap_ms: Math.max(0, ...lines.map((line) => line.longest_gap_ms)),
             seconds,
         };

@@ -17,7 +17,7 @@ use axum::http::{Method, Request, Response, StatusCode};
 use signpost::clock::Clock;
 use signpost::config::{self, Config, Keeper, Layer};
 use signpost::http::{Access, App, Ends, Entry, Owners, router};
-use signpost::recognition;
+use signpost::recognition::{self, exchange::Bundles};
 use signpost::sessions::{Sessions, Settings};
 use tokio::runtime::Runtime;
 use tokio::sync::{broadcast, watch};
@@ -121,8 +121,8 @@ fn served(
     let sessions = Sessions::start(Vec::new(), predictions, settings, clock.clone());
     let (recognition, predictions) = (recognition.clone(), predictions.subscribe());
     let keeper = Keeper::new(config.clone());
-    let cameras = Vec::new();
-    let owners = Owners { cameras, sessions, recognition, predictions, clock, keeper };
+    let (cameras, bundles) = (Vec::new(), Bundles::without_owner(config));
+    let owners = Owners { cameras, sessions, recognition, bundles, predictions, clock, keeper };
     router(App::new(config.clone(), access, owners, "door"))
 }
 

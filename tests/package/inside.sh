@@ -193,6 +193,36 @@ falls() {
     check "and is active again" soon 30 is ActiveState active
 }
 
+# bundle NAME VERSION: leaves one in /root/NAME and /root/NAME.tar.gz.
+bundle() {
+    rm -rf "/root/$1"
+    cp -r /usr/share/signpost/models/fingerspelling "/root/$1"
+    sed -i "s/^name = .*/name = \"$1\"/; s/^version = .*/version = \"$2\"/" "/root/$1/manifest.toml"
+    tar -C "/root/$1" -czf "/root/$1.tar.gz" .
+}
+brings() { get --max-time 120 --header "Authorization: Bearer $(cat $token)" --data-binary "@/root/$1.tar.gz" http://127.0.0.1/api/v1/models; }
+state_of() { api http://127.0.0.1/api/v1/models | grep -o "\"name\":\"$1\",\"version\":\"$2\".*" | grep -o '"state":"[a-z]*"' | head -n1; }
+reads_with() { state_of "$@" | grep -qE 'active|trial'; }
+
+# Bundles of others, tried in a process of its own under the unit's restrictions.
+models() {
+    bundle brought 1
+    check "a bundle is good" signpost model check /root/brought
+    check "it is brought" grep -q '"state":"stored"' <(brings brought)
+    check "it is switched to" api --max-time 60 --request PUT --json '{"name":"brought"}' http://127.0.0.1/api/v1/models/active
+    check "and reads" soon 10 reads_with brought 1
+    bundle brought 2
+    check "root gives the service another version" signpost model use /root/brought
+    check "which reads" reads_with brought 2
+    check "all of it is the service's" test -z "$(find /var/lib/signpost/models -not -user signpost)"
+    head -c 50000 /root/brought/fingerspelling.tflite >/root/cut
+    cp /root/cut /root/brought/fingerspelling.tflite
+    sed -i "s/^\"fingerspelling.tflite\" = .*/\"fingerspelling.tflite\" = \"$(sha256sum </root/cut | cut -d' ' -f1)\"/" /root/brought/manifest.toml
+    tar -C /root/brought -czf /root/brought.tar.gz .
+    check "a cut-off model is refused" grep -q "not a good model" <(brings brought)
+    check "the one before reads on" reads_with brought 2
+}
+
 # What an operator has set: the file of the package that was edited, the one beside it, and
 # what the service keeps.
 own() { sha256sum /etc/signpost/signpost.toml /etc/signpost/signpost.toml.d/demo.toml /var/lib/signpost/{password,overrides.toml}; }
@@ -251,6 +281,7 @@ first_boot() {
     killed_again_and_again
     upgrade
     log_in
+    models
     touch /root/restarted
     check "it restarts the device" api --request POST http://127.0.0.1/api/v1/device/restart
     sleep 60
@@ -262,6 +293,7 @@ second_boot() {
     check "with the configuration that it had" soon 10 status_says "demo clip"
     check "with the password that it had" log_in
     check "with the setting that was stored" grep -q '"bitrate_kbps":1234' <(api http://127.0.0.1/api/v1/config)
+    check "with the model that it was given" soon 10 reads_with brought 2
     check "under the name that it was given" grep -qx hall-door /proc/sys/kernel/hostname
     local warnings
     journal --output=short-monotonic >/root/journal

@@ -10,12 +10,12 @@ use std::time::Duration;
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use serde_json::{Value, json};
+use signpost::camera::handover::{self, Missed};
 use signpost::camera::{self, Camera, Encoder, RawFrame};
 use signpost::clock::Clock;
 use signpost::config;
 use signpost::recognition::{Prediction, Timing};
 use signpost::sessions::{self, Offer, OfferError, Sessions, ViewerError};
-use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 
 use super::receiver::{PATIENCE, Peer, Seen};
@@ -27,7 +27,7 @@ const TEXT: u32 = 51;
 struct Inside {
     handle: Camera,
     sessions: Sessions,
-    frames: broadcast::Receiver<RawFrame>,
+    frames: handover::Receiver<RawFrame>,
     predictions: broadcast::Sender<Arc<Prediction>>,
     stop: watch::Sender<()>,
     camera: tokio::task::JoinHandle<()>,
@@ -121,20 +121,22 @@ fn prediction(seq: u64, captured_at: gst::ClockTime, transcript: &str) -> Arc<Pr
         committed_total: transcript.len() as u64,
         top: Vec::new(),
         hands: Vec::new(),
+        boxes: Vec::new(),
         timing_ms: Timing::default(),
         dropped: 0,
+        answered: true,
     })
 }
 
 /// Predicts something for every picture of the camera until the test ends.
 fn predict_every_picture(inside: &Inside) {
-    let (mut frames, predictions) = (inside.frames.resubscribe(), inside.predictions.clone());
+    let (frames, predictions) = (inside.frames.clone(), inside.predictions.clone());
     tokio::spawn(async move {
         loop {
             let RawFrame { index, captured_at, .. } = match frames.recv().await {
                 Ok(frame) => frame,
-                Err(RecvError::Lagged(_)) => continue,
-                Err(RecvError::Closed) => break,
+                Err(Missed::Lost(_)) => continue,
+                Err(Missed::Closed) => break,
             };
             // Nobody listens before the sessions and after them.
             let _ = predictions.send(prediction(index, captured_at, "HELLO"));

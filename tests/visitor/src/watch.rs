@@ -15,6 +15,9 @@ use crate::whep::Device;
 /// How often figures are printed.
 const PERIOD: Duration = Duration::from_secs(1);
 
+/// Of RTP's clock, from one picture of 30 a second to the next (RFC 6184, 8.2.1).
+const TICKS: u32 = 3000;
+
 /// What a viewer got within one period.
 #[derive(Default, Serialize)]
 struct Figures {
@@ -24,6 +27,8 @@ struct Figures {
     key_units: u64,
     bytes: u64,
     longest_gap_ms: u128,
+    /// Pictures that RTP time leaves out, of 30 a second.
+    left_out: u64,
 }
 
 /// Prints one line whole, whoever else prints.
@@ -107,7 +112,7 @@ fn count(
     let mut pictures = 0;
     let mut figures = Figures::default();
     let (mut last, mut printed) = (None::<Instant>, begun.elapsed());
-    let mut key_unit = None;
+    let (mut key_unit, mut stamped) = (None, None::<u32>);
     while begun.elapsed() < visit.duration
         && visit.pictures.is_none_or(|enough| pictures < enough)
         && !told.load(Ordering::Relaxed)
@@ -122,7 +127,11 @@ fn count(
                 key_unit = Some(stamp);
                 figures.key_units += 1;
             }
-            Some(Seen::Picture(_)) => {
+            Some(Seen::Picture(stamp)) => {
+                if let Some(before) = stamped.replace(stamp) {
+                    let steps = (stamp.wrapping_sub(before) + TICKS / 2) / TICKS;
+                    figures.left_out += u64::from(steps.saturating_sub(1));
+                }
                 if let Some(last) = last {
                     let gap = now.duration_since(last).as_millis();
                     figures.longest_gap_ms = figures.longest_gap_ms.max(gap);
