@@ -11,6 +11,7 @@ pub mod nms;
 mod palm;
 pub mod roi;
 mod sampling;
+mod sketch;
 
 pub use colour::ToRgb;
 pub use frame::{Colour, Frame, FrameError, Matrix, Plane, Range};
@@ -22,6 +23,7 @@ use crate::runtime::RuntimeError;
 use landmarks::LandmarkFinder;
 use palm::{PalmFinder, View};
 use roi::Roi;
+use sketch::Sketch;
 
 /// Most hands at a time. Signing has two; a third belongs to somebody else.
 pub const MAX_HANDS: usize = 2;
@@ -32,12 +34,16 @@ pub const MAX_HANDS: usize = 2;
 /// models.
 const SEARCH_EVERY: u32 = 30;
 
-/// After so many frames in a row that show something like a palm and no hand, every other
-/// search takes another [`View`]. MediaPipe misses some hands for as long as they are held:
+/// After so many searches in a row that show something like a palm and no hand, while the
+/// picture changes, every other one takes another [`View`]. MediaPipe misses some hands for as long as they are held:
 /// 88 of 1,975 photographs, 74 of which are found from [`View::Far`], and 10 of 88 signs of
 /// a signer in composed clips, 9 of which are found from [`View::Near`]. No view found a
-/// hand in 268 of those clips' frames without one. Until then the searches are MediaPipe's.
+/// hand in 268 of those clips' frames without one. Until then the searches are MediaPipe's; but a
+/// picture that stays the same is searched in each view once, and rests.
 const PATIENCE: u32 = 8;
+
+/// In a picture that stays the same.
+const VIEWS: [View; 3] = [View::Whole, View::Near, View::Far];
 
 /// Regions that overlap more than this are the same hand.
 const SAME_HAND: f64 = 0.5;
@@ -57,6 +63,10 @@ pub struct Cascade {
     since_search: u32,
     /// Searches in a row that ended without a hand though there was a hint of one.
     fruitless: u32,
+    /// The picture that was searched last, and the present one.
+    seen: Box<[Sketch; 2]>,
+    /// Views in which the last picture, which stays the same, shows no hand.
+    tried: usize,
     size: (usize, usize),
 }
 
@@ -81,6 +91,8 @@ impl Cascade {
             hands: Vec::with_capacity(MAX_HANDS),
             since_search: 0,
             fruitless: 0,
+            seen: Box::new([Sketch::new(), Sketch::new()]),
+            tried: 0,
             size: (0, 0),
         }
     }
@@ -107,7 +119,7 @@ impl Cascade {
         self.candidates.clear();
         self.since_search = self.since_search.saturating_add(1);
         let due = match self.tracked.len() {
-            0 => true,
+            0 => self.shows_something_else(frame) || self.since_search >= SEARCH_EVERY,
             tracked => tracked < self.max_hands && self.since_search >= SEARCH_EVERY,
         };
         if due {
@@ -127,7 +139,22 @@ impl Cascade {
         Ok(if due { Search::Done } else { Search::Skipped })
     }
 
+    /// Whether there is something in the picture that was not searched. What stays the same
+    /// shows no hand again, but perhaps from another view.
+    fn shows_something_else(&mut self, frame: &Frame<'_>) -> bool {
+        let [searched, present] = &mut *self.seen;
+        present.draw(frame);
+        if !present.is_like(searched) {
+            std::mem::swap(searched, present);
+            self.tried = 0;
+        }
+        self.tried < VIEWS.len()
+    }
+
     fn view(&self) -> View {
+        if self.tracked.is_empty() && self.tried > 0 {
+            return VIEWS[self.tried % VIEWS.len()];
+        }
         match self.fruitless.checked_sub(PATIENCE) {
             Some(more) => [View::Near, View::Whole, View::Far, View::Whole][more as usize % 4],
             None => View::Whole,
@@ -154,7 +181,17 @@ impl Cascade {
         }
         let searched = self.since_search == 0;
         let missed = searched && self.hands.is_empty() && self.palms.hinted();
-        self.fruitless = if missed { self.fruitless.saturating_add(1) } else { 0 };
+        self.tried = match () {
+            () if !self.hands.is_empty() => 0,
+            () if missed => self.tried + 1,
+            () if searched => VIEWS.len(),
+            () => self.tried,
+        };
+        self.fruitless = match () {
+            () if missed => self.fruitless.saturating_add(1),
+            () if searched || !self.hands.is_empty() => 0,
+            () => self.fruitless,
+        };
         Ok(&self.hands)
     }
 
@@ -164,6 +201,7 @@ impl Cascade {
         self.candidates.clear();
         self.hands.clear();
         self.fruitless = 0;
+        self.tried = 0;
     }
 }
 

@@ -111,10 +111,26 @@ fn write_hand(points: &mut [f32]) {
     }
 }
 
+/// The numbers of hands in frames of one picture.
 fn run(cascade: &mut Cascade, frames: usize) -> Vec<usize> {
     let data = vec![100; WIDTH * HEIGHT * 3];
-    let frame = Frame::rgb(WIDTH, HEIGHT, Plane { data: &data, stride: WIDTH * 3 }).unwrap();
-    (0..frames).map(|_| cascade.detect(&frame).unwrap().len()).collect()
+    (0..frames).map(|_| detect(cascade, &data)).collect()
+}
+
+/// As [`run`], in frames of which each shows something else than the one before.
+fn run_moving(cascade: &mut Cascade, frames: usize) -> Vec<usize> {
+    let mut data = vec![100; WIDTH * HEIGHT * 3];
+    let next = |frame: usize| {
+        data.fill(100);
+        data[frame * 2 % WIDTH * 3..][..3].fill(200);
+        detect(cascade, &data)
+    };
+    (0..frames).map(next).collect()
+}
+
+fn detect(cascade: &mut Cascade, data: &[u8]) -> usize {
+    let frame = Frame::rgb(WIDTH, HEIGHT, Plane { data, stride: WIDTH * 3 }).unwrap();
+    cascade.detect(&frame).unwrap().len()
 }
 
 const LEFT: ([f32; 2], f32) = ([50.0, 96.0], 3.0);
@@ -129,38 +145,68 @@ fn a_tracked_hand_needs_no_search() {
 }
 
 #[test]
-fn without_a_hand_every_frame_is_searched() {
+fn without_a_hand_every_frame_that_changes_is_searched() {
     let (mut cascade, scene) = cascade(2, Scene::default());
-    assert_eq!(run(&mut cascade, 7), vec![0; 7]);
+    assert_eq!(run_moving(&mut cascade, 70), vec![0; 70]);
     let scene = scene.lock().unwrap();
-    assert_eq!((scene.searches, scene.looks), (7, 0));
+    assert_eq!((scene.searches, scene.looks), (70, 0));
 }
 
-/// The whole frame in its square leaves nearly a quarter black, its middle nothing, and all of it
-/// with a margin about a half.
+#[test]
+fn a_still_picture_is_searched_once_and_now_and_then() {
+    let (mut cascade, scene) = cascade(2, Scene::default());
+    run(&mut cascade, 30);
+    assert_eq!(scene.lock().unwrap().searches, 1);
+    run(&mut cascade, 61);
+    assert_eq!(scene.lock().unwrap().searches, 4, "frames 1, 31, 61, 91");
+    run_moving(&mut cascade, 1);
+    run(&mut cascade, 5);
+    assert_eq!(scene.lock().unwrap().searches, 6, "it changes and changes back");
+    cascade.forget();
+    run(&mut cascade, 1);
+    assert_eq!(scene.lock().unwrap().searches, 7, "after a hole in the frames");
+}
+
+#[test]
+fn a_still_picture_with_a_hint_of_a_hand_is_searched_in_each_view() {
+    let hint = ([50.0, 96.0], -1.0);
+    let (mut cascade, scene) = cascade(1, Scene { palms: vec![hint], ..Scene::default() });
+    run(&mut cascade, 32);
+    assert_eq!(kinds(&scene), [1, 0, 2]);
+    run(&mut cascade, 60);
+    assert_eq!(kinds(&scene), [1, 0], "and in the next one now and then");
+    run_moving(&mut cascade, 1);
+    assert_eq!(kinds(&scene), [1], "the whole frame when it changes");
+}
+
+/// The views of the last searches. The whole frame in its square leaves nearly a quarter black
+/// (1), its middle nothing (0), and all of it with a margin about a half (2).
+fn kinds(scene: &Mutex<Scene>) -> Vec<usize> {
+    let beyond = std::mem::take(&mut scene.lock().unwrap().beyond);
+    beyond.iter().map(|share| (share + 2) / 25).collect()
+}
+
 #[test]
 fn what_is_missed_for_long_is_looked_at_from_near_and_far() {
     let hint = ([50.0, 96.0], -1.0);
     let (mut cascade, scene) = cascade(1, Scene { palms: vec![hint], ..Scene::default() });
-    run(&mut cascade, 8 + 5);
-    let beyond = std::mem::take(&mut scene.lock().unwrap().beyond);
-    let kinds: Vec<usize> = beyond.iter().map(|share| (share + 2) / 25).collect();
-    assert_eq!(kinds, [&[1; 8][..], &[0, 1, 2, 1, 0]].concat(), "{beyond:?}");
+    run_moving(&mut cascade, 8 + 5);
+    assert_eq!(kinds(&scene), [&[1; 8][..], &[0, 1, 2, 1, 0]].concat());
     // Found, followed and lost again: the whole frame comes first.
     scene.lock().unwrap().palms = vec![LEFT];
-    assert_eq!(run(&mut cascade, 1), [1]);
+    assert_eq!(run_moving(&mut cascade, 1), [1]);
     scene.lock().unwrap().palms = vec![hint];
     scene.lock().unwrap().presence = vec![0.1];
-    scene.lock().unwrap().beyond.clear();
-    run(&mut cascade, 9);
-    assert_eq!(scene.lock().unwrap().beyond.iter().max(), Some(&23));
+    kinds(&scene);
+    run_moving(&mut cascade, 9);
+    assert_eq!(kinds(&scene), [1; 8]);
 }
 
 #[test]
 fn where_nothing_looks_like_a_palm_only_the_whole_frame_is_searched() {
     let (mut cascade, scene) = cascade(1, Scene::default());
-    run(&mut cascade, 30);
-    assert_eq!(scene.lock().unwrap().beyond, [23; 30]);
+    run_moving(&mut cascade, 30);
+    assert_eq!(kinds(&scene), [1; 30]);
 }
 
 #[test]
