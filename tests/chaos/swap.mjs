@@ -76,7 +76,9 @@ export async function run(stage) {
     const names = [...OTHERS, "fingerspelling"];
     /** The heap 2 s after the largest model has gone, and when all of it has come back. */
     const freed = async () => {
-        await change("fingerspelling");
+        // It may read already.
+        await activate(url, "fingerspelling");
+        await sleep(1500);
         const held = figures(pid).kB;
         await change("colour-int8");
         await sleep(FREED_S);
