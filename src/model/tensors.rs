@@ -18,6 +18,8 @@ pub struct Loaded {
     places: Vec<usize>,
     /// Which of these are scores.
     scores: Option<usize>,
+    /// Which of these says how many rows of the others are meant.
+    count: Option<usize>,
 }
 
 impl Task {
@@ -93,8 +95,9 @@ impl Loaded {
             return Err(ModelError::Tensors { path: path.to_owned(), problems });
         }
         let outputs = model.outputs().iter().map(|spec| vec![0.0; spec.len()]).collect();
-        let scores = task.outputs().iter().position(|(key, _)| *key == "scores");
-        Ok(Self { model, outputs, places, scores })
+        let role = |wanted| task.outputs().iter().position(|(key, _)| *key == wanted);
+        let (scores, count) = (role("scores"), role("count"));
+        Ok(Self { model, outputs, places, scores, count })
     }
 
     /// Runs the model on as many values as its input has. Blocks for the whole inference and
@@ -110,19 +113,15 @@ impl Loaded {
             *slice = output;
         }
         self.model.run(&[input], &mut slices[..count])?;
-        let bad = self.places.iter().enumerate().find(|(role, place)| {
-            let mut values = self.outputs[**place].iter();
+        let bad = (0..self.places.len()).find(|role| {
+            let mut values = self.output(*role).iter();
             match self.scores == Some(*role) {
                 true => !values.all(|value| value.is_finite()),
                 false => values.any(|value| value.is_nan()),
             }
         });
-        match bad {
-            None => Ok(()),
-            Some((_, place)) => {
-                Err(RuntimeError::NotANumber { tensor: self.model.outputs()[*place].name.clone() })
-            }
-        }
+        let name = |role: usize| self.model.outputs()[self.places[role]].name.clone();
+        bad.map_or(Ok(()), |role| Err(RuntimeError::NotANumber { tensor: name(role) }))
     }
 
     /// The model itself, as to measure it.
@@ -130,10 +129,16 @@ impl Loaded {
         self.model.as_mut()
     }
 
-    /// What the last run gave for the output of this number in [`Task::outputs`].
+    /// What the last run gave for the output of this number in [`Task::outputs`]. Where the
+    /// model counts its rows, those alone: `TFLite_Detection_PostProcess` leaves in the others
+    /// what was in its memory before.
     #[must_use]
     pub fn output(&self, role: usize) -> &[f32] {
-        &self.outputs[self.places[role]]
+        let values = &self.outputs[self.places[role]];
+        let Some(count) = self.count.filter(|count| *count != role) else { return values };
+        let most = self.model.outputs()[self.places[role]].shape[1];
+        let rows = (self.output(count)[0].round().max(0.0) as usize).min(most);
+        &values[..values.len() / most * rows]
     }
 }
 

@@ -144,12 +144,11 @@ fn thin(candidates: &mut [Found], overlap: f32, found: &mut Vec<Found>) {
     }
 }
 
-/// Classes and their count are numbers, and may come from a tensor with steps of its own.
+/// Classes are numbers, and may come from a tensor with steps of its own.
 fn ssd(model: &Loaded, scale: &Scale, candidates: &mut Vec<Found>) -> Result<(), RuntimeError> {
     let (boxes, classes, scores) = (model.output(0), model.output(1), model.output(2));
-    let count = model.output(3).first().copied().unwrap_or_default().round().max(0.0) as usize;
     let labels = scale.probabilities().len();
-    let rows = boxes.chunks_exact(4).zip(classes).zip(scores).take(count);
+    let rows = boxes.chunks_exact(4).zip(classes).zip(scores);
     for ((edges, class), score) in rows {
         let mut score = [*score];
         activate(scale.activation(), &mut score);

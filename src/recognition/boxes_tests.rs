@@ -38,10 +38,13 @@ fn find(manifest: &str, outputs: Vec<Output>) -> Vec<Found> {
     read(manifest, outputs).unwrap()
 }
 
-/// Boxes, classes and scores of ten rows, the last of them empty, and how many count.
+/// Boxes, classes and scores of ten rows, the last of them empty, and how many count; in those
+/// that do not, there is what no detector means.
 fn rows(rows: &[([f32; 4], f32, f32)], count: f32) -> [Output; 4] {
     let mut all = rows.to_vec();
     all.resize(10, ([0.0; 4], 0.0, 0.0));
+    let meant = (count.round().max(0.0) as usize).min(10);
+    all[meant..].fill(([f32::NAN; 4], f32::NAN, f32::NAN));
     [
         ("boxes", vec![1, 10, 4], all.iter().flat_map(|row| row.0).collect()),
         ("classes", vec![1, 10], all.iter().map(|row| row.1).collect()),
