@@ -77,6 +77,8 @@ pub struct Hop {
     every: Option<Duration>,
     /// When the next one is due.
     next: Option<Duration>,
+    /// The frame before.
+    last: Option<Duration>,
 }
 
 impl Hop {
@@ -84,19 +86,22 @@ impl Hop {
     #[must_use]
     pub fn new(shape: Shape, elements: Option<usize>) -> Self {
         let every = elements.map(|n| shape.period * u32::try_from(n).unwrap_or(u32::MAX));
-        Self { every, next: None }
+        Self { every, next: None, last: None }
     }
 
-    /// Whether the result that ends at `at` is asked for. A frame that is nearer to the due
-    /// time than the next one is counts, so a camera's jitter does not change the pace.
+    /// Whether the result that ends at `at` is asked for. A frame counts that is nearer to the
+    /// due time than the next one will be, if that comes as soon as this one did: neither
+    /// jitter nor a rate that is no multiple of the hop's changes the pace.
     pub fn takes(&mut self, at: Duration) -> bool {
         let Some(every) = self.every else { return true };
+        let last = self.last.replace(at);
         let Some(next) = self.next else {
             self.next = Some(at + every);
             return true;
         };
+        let interval = last.map_or(every, |last| at.saturating_sub(last));
         let anew = at + every * 2 < next;
-        if !anew && at + every / EARLY < next {
+        if !anew && at + interval.min(every) / 2 < next {
             return false;
         }
         // On its own grid, unless that has been left.
@@ -105,9 +110,6 @@ impl Hop {
         true
     }
 }
-
-/// A frame counts if it is early by less than one part in this many of the hop.
-const EARLY: u32 = 4;
 
 /// Recent results, oldest first, with the times at which their frames were
 /// taken. `E` is one element, a picture without a hand included.

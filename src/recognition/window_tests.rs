@@ -142,7 +142,7 @@ fn what_is_let_go_can_be_filled_anew() {
 
 #[test]
 fn a_hop_of_two_at_15_hz_is_every_fourth_frame_at_30_fps_and_jitter_changes_nothing() {
-    for fps in [30.0, 29.97, 25.0, 60.0] {
+    for fps in [30.0, 29.97, 25.0, 17.2, 60.0] {
         let mut hop = Hop::new(shape(), Some(2));
         let frames = 0..(fps * 100.0) as u32;
         let jitter = |i: u32| f64::from(i % 3) * 0.004;
@@ -265,8 +265,8 @@ proptest! {
         }
     }
 
-    /// A result may be late by less than half a hop and early by a quarter; more than that two
-    /// of them are never nearer than their hops, however many lie between.
+    /// A result may be early or late by half a hop; more than that two of them are never nearer
+    /// than their hops, however many lie between.
     #[test]
     fn a_hop_never_takes_more_than_it_allows(
         shape in shapes(), elements in 1_usize..=120,
@@ -284,13 +284,12 @@ proptest! {
         for (i, first) in taken.iter().enumerate() {
             for (hops, later) in (1..).zip(&taken[i + 1..]) {
                 let apart = *later - *first;
-                prop_assert!(apart + every * 3 / 4 > every * hops, "{hops} hops in {apart:?}");
+                prop_assert!(apart + every > every * hops, "{hops} hops in {apart:?}");
             }
         }
     }
 
-    /// The pace is the hop's own wherever two frames come in one and a half of it; a slower
-    /// camera's is less than a frame off.
+    /// The pace is the hop's own: the first and the last result are a frame off at most.
     #[test]
     fn a_hop_at_a_steady_camera_is_kept(
         shape in shapes(), elements in 1_usize..=120, pace in paces(), start in 0_u64..1_000_000,
@@ -304,9 +303,6 @@ proptest! {
         let taken: Vec<Duration> = times.filter(|at| hop.takes(*at)).collect();
         let hops = taken.len() as u32 - 1;
         let apart = taken[taken.len() - 1] - taken[0];
-        match interval * 4 <= every * 3 {
-            true => prop_assert!(apart.abs_diff(every * hops) < every, "{hops} in {apart:?}"),
-            false => prop_assert!((apart / hops).abs_diff(every) < interval, "{hops} in {apart:?}"),
-        }
+        prop_assert!(apart.abs_diff(every * hops) <= interval, "{hops} in {apart:?}");
     }
 }
