@@ -14,6 +14,7 @@ mod detector;
 pub mod exchange;
 pub mod judge;
 pub mod normalise;
+mod pace;
 pub mod picture;
 mod pictures;
 mod prediction;
