@@ -337,7 +337,8 @@ impl Exchange {
         let Wanted { choice, title, proof } = wanted;
         let before = self.selection.clone();
         self.selection.prove(proof);
-        if choice == *self.selection.active() && self.selection.turned_down().is_none() {
+        let reads = matches!(*self.status.borrow(), Status::Running { .. });
+        if reads && choice == *self.selection.active() && self.selection.turned_down().is_none() {
             return Ok(());
         }
         self.selection.activate(choice.clone(), title);
