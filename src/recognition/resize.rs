@@ -6,6 +6,8 @@
 //! nothing between the output's pixels is passed over. Rows first: the sum over whole rows
 //! is what the compiler makes vectors of.
 
+use std::ops::Range;
+
 use crate::cascade::frame::Pixels;
 use crate::cascade::{Colour, Frame, Plane, ToRgb};
 use crate::model::manifest::{self, Picture, Resize};
@@ -44,6 +46,8 @@ struct Taps {
     /// The first of them, and where its weights begin.
     starts: Vec<(usize, usize)>,
     weights: Vec<f32>,
+    /// The pixels of the line that any output is made of.
+    range: Range<usize>,
 }
 
 impl Taps {
@@ -65,6 +69,8 @@ impl Taps {
             let share =
                 |weight: f64| if sum > 0.0 { weight / sum } else { 1.0 / weights.len() as f64 };
             taps.weights.extend(weights.iter().map(|weight| share(*weight) as f32));
+            let first = if pixel == 0 { low } else { taps.range.start };
+            taps.range = first..high.max(taps.range.end);
         }
         taps
     }
@@ -74,16 +80,6 @@ impl Taps {
         let (start, from) = self.starts[pixel];
         let to = self.starts.get(pixel + 1).map_or(self.weights.len(), |(_, to)| *to);
         (start, &self.weights[from..to])
-    }
-
-    /// First and last pixel that any output is made of.
-    fn range(&self) -> std::ops::Range<usize> {
-        let first = self.starts.first().map_or(0, |(start, _)| *start);
-        let ends = (0..self.starts.len()).map(|pixel| {
-            let (start, weights) = self.of(pixel);
-            start + weights.len()
-        });
-        first..ends.max().unwrap_or(first)
     }
 }
 
@@ -133,7 +129,7 @@ fn resample<const CHANNELS: usize>(
     sums: &mut Vec<f32>,
     out: &mut [Vec<f32>],
 ) {
-    let range = columns.range();
+    let range = &columns.range;
     let (first, weights) = rows.of(out_row);
     sums.clear();
     sums.resize(range.len() * CHANNELS, 0.0);
