@@ -28,6 +28,9 @@ const MAX_VALUES: usize = 1 << 24;
 /// Most bytes of the pictures that a window keeps, which are up to four times as many as it
 /// gives.
 const MAX_WINDOW_BYTES: usize = 128 << 20;
+/// `input.mean` and `input.std` that make numbers of codes which a float32 holds exactly enough.
+const FARTHEST: f32 = 1e6;
+const NEAREST: f32 = 1e-3;
 /// Most anchors of a detector: 640 x 640 with strides from 8 on and 6 boxes a cell are half of it.
 const MAX_ANCHORS: usize = 1 << 16;
 /// Threshold of a manifest that names none.
@@ -274,8 +277,11 @@ impl Check {
         let (colour, resize) = (input.colour?, input.resize?);
         let mean = self.numbers("mean", input.mean.as_ref()?, colour);
         let std = self.numbers("std", input.std.as_ref()?, colour);
-        self.hold(std.is_none_or(|std| std.iter().all(|value| value.is_normal())), || {
-            "input.std: must not be 0".to_owned()
+        self.hold(mean.is_none_or(|mean| mean.iter().all(|value| value.abs() <= FARTHEST)), || {
+            format!("input.mean: must be from -{FARTHEST} to {FARTHEST}")
+        });
+        self.hold(std.is_none_or(|std| std.iter().all(|value| value.abs() >= NEAREST)), || {
+            format!("input.std: must not be 0, nor nearer to it than {NEAREST}")
         });
         let channels = colour.channels();
         let shape = &input.shape;
