@@ -101,22 +101,14 @@ impl Table {
         text
     }
 
-    /// Puts to each row how much of the baseline's it is.
-    ///
-    /// # Errors
-    /// The baseline is another model's, a sentence.
-    pub fn compare(&mut self, baseline: &Self) -> Result<(), String> {
-        if baseline.model != self.model {
-            let (ours, theirs) = (&self.model, &baseline.model);
-            return Err(format!("the baseline is of {theirs}, and {ours} was measured"));
-        }
+    /// Puts to each row how much it is of the baseline's, which is the same model's.
+    pub fn compare(&mut self, baseline: &Self) {
         for row in &mut self.rows {
             let same = |other: &&Row| other.name == row.name && other.threads == row.threads;
             let before = baseline.rows.iter().find(same).map(|other| other.median_ms);
             let ratio = before.filter(|before| *before > 0.0).map(|before| row.median_ms / before);
             row.ratio = ratio.map(|ratio| (ratio * 1e3).round() / 1e3);
         }
-        Ok(())
     }
 }
 
@@ -127,15 +119,13 @@ impl Table {
 /// A [`Failure`] with exit code 2 for the baseline, 4 for the clip and 5 for the models.
 pub fn bench(args: &BenchArgs, config: &Config) -> Result<(), Failure> {
     gstreamer::init().or_exit(Exit::Camera)?;
-    let baseline = args.baseline.as_deref().map(read_baseline).transpose().or_exit(Exit::Usage)?;
     let mut config = config.clone();
     config.model = exchange::active(&config.model, config.state_dir());
     let bundle = bundle(&config.model).or_exit(Exit::Model)?;
     let clip = args.clip.clone().unwrap_or_else(|| bundle.golden_clip());
     let mut table = Table { model: bundle.title(), ..Table::default() };
-    if let Some(baseline) = &baseline {
-        table.compare(baseline).map_err(anyhow::Error::msg).or_exit(Exit::Usage)?;
-    }
+    let baseline = args.baseline.as_deref().map(|file| read_baseline(file, &table.model));
+    let baseline = baseline.transpose().or_exit(Exit::Usage)?;
     for threads in THREADS {
         let settings = config::Model { threads, ..config.model.clone() };
         models(&settings, &mut table).or_exit(Exit::Model)?;
@@ -144,7 +134,7 @@ pub fn bench(args: &BenchArgs, config: &Config) -> Result<(), Failure> {
     table.rows.extend(bench_live::rows(&config, &clip)?);
     table.memory_mb = memory();
     if let Some(baseline) = &baseline {
-        table.compare(baseline).map_err(anyhow::Error::msg).or_exit(Exit::Usage)?;
+        table.compare(baseline);
     }
     let json = serde_json::to_string(&table).expect("a table of names and numbers is JSON");
     if let Some(file) = &args.save {
@@ -159,11 +149,15 @@ pub fn bench(args: &BenchArgs, config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
-fn read_baseline(file: &Path) -> anyhow::Result<Table> {
+/// What was saved of the model that is measured.
+fn read_baseline(file: &Path, model: &str) -> anyhow::Result<Table> {
     let name = || file.display().to_string();
     let text = std::fs::read_to_string(file).with_context(name)?;
     let hint = "this is no baseline; `signpost bench --save FILE` makes one";
-    serde_json::from_str(&text).context(hint).with_context(name)
+    let saved: Table = serde_json::from_str(&text).context(hint).with_context(name)?;
+    let theirs = &saved.model;
+    anyhow::ensure!(theirs == model, "the baseline is of {theirs}, and {model} is measured");
+    Ok(saved)
 }
 
 fn memory() -> Option<[f64; 2]> {
@@ -326,13 +320,21 @@ mod tests {
     fn a_baseline_is_compared_by_ratio() {
         let mut now = table(8.0);
         now.rows.push(Row::new("new", 1, vec![Duration::from_millis(1)]));
-        now.compare(&table(10.0)).unwrap();
+        now.compare(&table(10.0));
         assert_eq!([now.rows[0].ratio, now.rows[1].ratio], [Some(0.8), None]);
         let text = now.text();
         assert!(text.contains("0.80\n") && text.contains("-\n"), "{text}");
         let stored: Table = serde_json::from_str(&serde_json::to_string(&now).unwrap()).unwrap();
         assert_eq!(stored, now);
-        let other = Table { model: "n 1".into(), ..table(1.0) };
-        assert!(now.compare(&other).unwrap_err().contains("of n 1"));
+    }
+
+    #[test]
+    fn a_baseline_is_of_the_model_that_is_measured() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let read = |model: &str| read_baseline(file.path(), model).map_err(|it| format!("{it:#}"));
+        assert!(read("m 1").unwrap_err().contains("signpost bench --save"));
+        std::fs::write(file.path(), serde_json::to_string(&table(1.0)).unwrap()).unwrap();
+        assert_eq!(read("m 1"), Ok(table(1.0)));
+        assert_eq!(read("n 1").unwrap_err(), "the baseline is of m 1, and n 1 is measured");
     }
 }
