@@ -37,8 +37,9 @@ pub fn run(args: &RunArgs, config: Config, journal: Journal) -> Result<(), Failu
         .context("tokio runtime cannot be started")
         .or_exit(Exit::Camera)?;
     let outcome = runtime.block_on(serve(args, config, journal));
-    // A thread that is stuck in a driver must not keep the program.
-    runtime.shutdown_background();
+    // Neither is a thread that is stuck in a driver waited for, nor taken from those that are
+    // left what they run on: the program ends with what follows.
+    std::mem::forget(runtime);
     outcome
 }
 
