@@ -2,7 +2,8 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use flate2::Compression;
@@ -36,14 +37,14 @@ struct Device<'a> {
 
 impl<'a> Device<'a> {
     fn start(state: &'a Path) -> Self {
-        let device = Self::of(state, &mut program(state, &shipped()));
+        let device = Self::of(state, program(state, &shipped()).args(["--source", "test"]));
         device.until("results", |device| device.results() > 0);
         device
     }
 
     /// Whether it gives results or not.
     fn of(state: &'a Path, command: &mut Command) -> Self {
-        let mut child = command.args(["--source", "test"]).spawn().unwrap();
+        let mut child = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("listening ").unwrap().trim_end_matches('/');
@@ -208,7 +209,8 @@ fn a_model_that_fails_on_every_picture_is_counted_and_no_reason_to_restart() {
     }
     let state = tempfile::tempdir().unwrap();
     let mut command = program(state.path(), &here("dark-only"));
-    let device = Device::of(state.path(), command.env("SIGNPOST_WATCHDOG__DEADLINE_S", "2"));
+    command.args(["--source", "test"]).env("SIGNPOST_WATCHDOG__DEADLINE_S", "2");
+    let device = Device::of(state.path(), &mut command);
     let failed = |device: &Device<'_>| {
         device.get("/api/v1/status")["recognition"]["failed"].as_u64().unwrap()
     };
@@ -235,32 +237,41 @@ fn signs_are_logged_where_that_is_switched_on_and_nowhere_else() {
     if !installed() {
         return;
     }
-    let lines = |switch: &str| {
-        let state = tempfile::tempdir().unwrap();
+    let states = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let begun = Instant::now();
+    let [with, without] = [(&states[0], "true"), (&states[1], "false")].map(|(state, switch)| {
         let mut command = program(state.path(), &shipped());
         command.args(["--source", "demo"]).env("SIGNPOST_LOG__SIGNS", switch);
-        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let log = BufReader::new(child.stderr.take().unwrap());
-        let end = kill_after(child, Duration::from_secs(9));
-        let lines: Vec<_> = log.lines().map_while(Result::ok).collect();
-        end.join().unwrap();
-        lines
-    };
-    let (with, without) = (lines("true"), lines("false"));
-    for words in ["signed \"H\"", "sees \"H\" (0.", "signed \"E\""] {
-        assert!(with.iter().any(|line| line.contains(words)), "no {words}: {with:#?}");
-        assert!(!without.iter().any(|line| line.contains(words)), "{without:#?}");
+        let mut device = Device::of(state.path(), command.stderr(Stdio::piped()));
+        let log = follow(device.child.stderr.take().unwrap());
+        (device, log)
+    });
+    let words = ["signed \"H\"", "sees \"H\" (0.", "signed \"E\""];
+    let has = |log: &Log, words: &str| log.lock().unwrap().iter().any(|line| line.contains(words));
+    with.0.until("signs in the log", |_| words.iter().all(|words| has(&with.1, words)));
+    let seen = with.0.results();
+    without.0.until("as many results", |device| device.results() >= seen);
+    let signs = ["signed", "sees"];
+    for words in signs {
+        assert!(!has(&without.1, words), "{:#?}", without.1);
     }
-    let of = |what: &str| with.iter().filter(|line| line.contains(what)).count();
-    assert!(of("signed") + of("sees") <= 5 * 9 + 5, "{with:#?}");
+    let log = with.1.lock().unwrap();
+    let told = log.iter().filter(|line| signs.iter().any(|words| line.contains(words))).count();
+    assert!(told as f64 <= 5.0 * begun.elapsed().as_secs_f64() + 5.0, "{log:#?}");
 }
 
-fn kill_after(mut child: Child, time: Duration) -> std::thread::JoinHandle<()> {
+/// The lines of a log so far.
+type Log = Arc<Mutex<Vec<String>>>;
+
+fn follow(log: ChildStderr) -> Log {
+    let lines = Log::default();
+    let all = lines.clone();
     std::thread::spawn(move || {
-        std::thread::sleep(time);
-        child.kill().unwrap();
-        child.wait().unwrap();
-    })
+        for line in BufReader::new(log).lines().map_while(Result::ok) {
+            all.lock().unwrap().push(line);
+        }
+    });
+    lines
 }
 
 #[test]
