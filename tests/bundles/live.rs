@@ -15,7 +15,7 @@ use signpost::model::archive;
 use super::{Copy, here, installed, shipped, signpost, text};
 
 /// What does not happen within this never does; a busy builder may take seconds.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 fn program(state: &Path, bundle: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_signpost"));
@@ -38,7 +38,7 @@ struct Device<'a> {
 impl<'a> Device<'a> {
     fn start(state: &'a Path) -> Self {
         let device = Self::of(state, program(state, &shipped()).args(["--source", "test"]));
-        device.until("results", |device| device.results() > 0);
+        device.until("results", |device| device.results() > 0 && !device.models().is_empty());
         device
     }
 
@@ -218,12 +218,12 @@ fn a_model_that_fails_on_every_picture_is_counted_and_no_reason_to_restart() {
     // Three times watchdog.deadline_s.
     let (begun, mut before) = (Instant::now(), 0);
     while begun.elapsed() < Duration::from_secs(6) {
-        std::thread::sleep(Duration::from_secs(1));
-        let now = failed(&device);
-        assert!(now > before, "{now} failures after {before}");
-        before = now;
-        let health = device.agent.get(device.url("/healthz")).call().unwrap();
-        assert_eq!(health.status(), 200);
+        device.until("further failures", |device| failed(device) > before);
+        before = failed(&device);
+        let mut health = device.agent.get(device.url("/healthz")).call().unwrap();
+        let told = health.body_mut().read_to_string().unwrap();
+        // A machine that stalls may be late with anything else.
+        assert!(!told.contains("recognition") && !told.contains("model"), "{told}");
     }
     assert_eq!(device.results(), 0);
     let metrics = device.agent.get(device.url("/metrics")).call().unwrap();
@@ -237,27 +237,30 @@ fn signs_are_logged_where_that_is_switched_on_and_nowhere_else() {
     if !installed() {
         return;
     }
-    let states = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-    let begun = Instant::now();
-    let [with, without] = [(&states[0], "true"), (&states[1], "false")].map(|(state, switch)| {
+    let state = tempfile::tempdir().unwrap();
+    let device = |switch| {
         let mut command = program(state.path(), &shipped());
         command.args(["--source", "demo"]).env("SIGNPOST_LOG__SIGNS", switch);
         let mut device = Device::of(state.path(), command.stderr(Stdio::piped()));
         let log = follow(device.child.stderr.take().unwrap());
         (device, log)
-    });
+    };
     let words = ["signed \"H\"", "sees \"H\" (0.", "signed \"E\""];
     let has = |log: &Log, words: &str| log.lock().unwrap().iter().any(|line| line.contains(words));
-    with.0.until("signs in the log", |_| words.iter().all(|words| has(&with.1, words)));
-    let seen = with.0.results();
-    without.0.until("as many results", |device| device.results() >= seen);
     let signs = ["signed", "sees"];
+    let (with, log) = device("true");
+    let begun = Instant::now();
+    with.until("signs in the log", |_| words.iter().all(|words| has(&log, words)));
+    let lines = log.lock().unwrap().clone();
+    let told = lines.iter().filter(|line| signs.iter().any(|words| line.contains(words))).count();
+    assert!(told as f64 <= 5.0 * begun.elapsed().as_secs_f64() + 5.0, "{lines:#?}");
+    let seen = with.results();
+    drop(with);
+    let (without, log) = device("false");
+    without.until("as many results", |device| device.results() >= seen);
     for words in signs {
-        assert!(!has(&without.1, words), "{:#?}", without.1);
+        assert!(!has(&log, words), "{:#?}", log.lock().unwrap());
     }
-    let log = with.1.lock().unwrap();
-    let told = log.iter().filter(|line| signs.iter().any(|words| line.contains(words))).count();
-    assert!(told as f64 <= 5.0 * begun.elapsed().as_secs_f64() + 5.0, "{log:#?}");
 }
 
 /// The lines of a log so far.
@@ -355,6 +358,7 @@ fn a_model_without_results_is_put_back_while_the_program_runs() {
         degraded.contains("not a number")
     });
     device.until("the one before", |device| device.model() == "fingerspelling 1");
+    device.until("word of it", |device| !device.put_back().is_null());
     let told = device.put_back();
     assert!(told["reason"].as_str().unwrap().contains("not a number"), "{told}");
     let before = device.results();
@@ -380,7 +384,9 @@ fn a_model_that_is_busy_for_seconds_is_told_and_left_behind_for_the_next() {
     let before = device.results();
     device.until("results of the next one", |device| device.results() > before + 30);
     assert_eq!(device.model(), "fingerspelling 1");
-    assert_eq!(device.get("/api/v1/status")["degraded"], json!([]));
+    device.until("end of what was said", |device| {
+        !device.get("/api/v1/status")["degraded"].to_string().contains("busy")
+    });
 }
 
 #[test]
