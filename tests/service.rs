@@ -224,7 +224,12 @@ fn a_service_without_password_shows_how_to_set_one_and_nothing_else() {
         assert!(status == 401 && problem.contains("no password is set"), "{path}: {problem}");
     }
     assert_eq!(get("/").0, 303);
-    assert_eq!(get("/healthz").0, 503, "it has no model here");
+    // It has no model here; until that is found, recognition is starting.
+    let deadline = Instant::now() + PATIENCE;
+    while get("/healthz").0 != 503 {
+        assert!(Instant::now() < deadline, "a missing model is told");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 
     let mut set = signpost(folder.path()).arg("password").stdin(Stdio::piped()).spawn().unwrap();
     std::io::Write::write_all(&mut set.stdin.take().unwrap(), b"correct horse\n").unwrap();

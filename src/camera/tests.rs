@@ -70,10 +70,6 @@ fn play_with(description: &str, flip: config::Flip, encoder: &Encoder) -> Playin
     Playing { pipeline, events, outlets, newest, frames, _demand: demand }
 }
 
-async fn frame(frames: &handover::Receiver<RawFrame>) -> RawFrame {
-    tokio::time::timeout(PATIENCE, frames.recv()).await.expect("a frame in time").unwrap()
-}
-
 /// The next frame, whichever are missed.
 async fn next(frames: &handover::Receiver<RawFrame>) -> RawFrame {
     loop {
@@ -111,7 +107,7 @@ async fn every_flip_turns_the_picture_in_both_formats() {
                  ! video/x-raw,format={format},width=320,height=240"
             );
             let mut playing = play(&description, flip);
-            let frame = frame(&playing.frames).await;
+            let frame = next(&playing.frames).await;
             assert_eq!(frame.info.format(), format);
             assert_eq!(quarters(&frame), expected, "{flip:?} {format}");
             // Every encoder takes this format, too.
@@ -135,7 +131,7 @@ async fn every_flip_turns_the_picture_in_both_formats() {
 async fn a_stopped_pipeline_gives_no_frame_more() {
     let source = "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=30/1";
     let playing = play(source, config::Flip::None);
-    frame(&playing.frames).await;
+    next(&playing.frames).await;
     let down = playing.pipeline.stop();
     assert!(playing.newest.borrow().is_none());
     while !playing.frames.is_empty() {

@@ -128,7 +128,7 @@ test("100 connections that are ended at any moment leave nothing behind", async 
     const timers = await page.evaluate(timersLeft);
     const { after: words, answered } = await page.evaluate(cycle, CYCLES);
     assert.deepEqual(words, []);
-    assert.ok(answered >= CYCLES / 4, `only ${answered} came as far as an answer`);
+    assert.ok(answered >= CYCLES / 8, `only ${answered} came as far as an answer`);
     await page.waitForFunction(() => window.accounts.requests === 0);
     // Looked at now: after a while a timer that was left behind would have run out.
     const left = await page.evaluate(timersLeft);

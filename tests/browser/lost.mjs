@@ -37,6 +37,15 @@ export function keepPeers() {
     };
 }
 
+/** Waits until the device has a picture and its models, and answers at once. */
+export async function serves() {
+    for (;;) {
+        const { cameras, recognition } = await (await fetch(new URL("/api/v1/status", signpost.url))).json();
+        if (cameras.every(({ state }) => state === "live") && recognition.state !== "starting") return;
+        await delay(100);
+    }
+}
+
 /** A viewer with a picture that has stayed long enough to count as a success. */
 export async function open() {
     const viewer = await Viewer.open(browser, signpost.url, { script: keepPeers });

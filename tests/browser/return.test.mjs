@@ -6,12 +6,12 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import { browser, cut, keepPeers, open, openPeers, rests, signpost, standsStill } from "./lost.mjs";
 import { seesMovingPicture } from "./sights.mjs";
-import { spread, Viewer } from "./viewer.mjs";
+import { once, spread, Viewer } from "./viewer.mjs";
 
 test("a connection that dies is replaced by another one", async () => {
     const viewer = await open();
     await cut(viewer);
-    await viewer.until("stats.phase === 'live' && stats.connections === 2", 10);
+    await viewer.until("stats.phase === 'live' && stats.connections === 2");
     assert.equal(await openPeers(viewer), 1);
     assert.equal(await viewer.page.locator("video").count(), 1);
     const { drawn } = await viewer.stats();
@@ -40,10 +40,10 @@ test("every connection's own rendition is told", async () => {
         const told = viewer.page.locator("#detail-rendition").filter({ hasText: rendition });
         await told.waitFor();
         await cut(viewer);
-        await viewer.until("stats.phase === 'live' && stats.connections === 2", 20);
-        // Time for the details, which are written once a second.
-        await delay(1500);
-        assert.equal(await told.count(), 1, await viewer.page.locator("#detail-rendition").textContent());
+        await viewer.until("stats.phase === 'live' && stats.connections === 2");
+        // What is written from now on is of the second connection.
+        await viewer.page.evaluate(() => document.getElementById("detail-rendition").replaceChildren());
+        await told.waitFor();
         await viewer.close();
     }
 });
@@ -53,7 +53,7 @@ test("two losses in a row are both made good, and the second waits its turn", as
     await cut(viewer);
     await viewer.until("stats.connections === 2 && stats.ladder.name === 'trial'");
     await cut(viewer);
-    await viewer.until("stats.connections === 3", 20);
+    await viewer.until("stats.connections === 3");
     // The first picture had not stayed long enough, so this was attempt 1 of 5.
     assert.deepEqual((await viewer.stats()).ladder, { name: "trial", step: 1 });
     await rests(viewer);
@@ -62,12 +62,15 @@ test("two losses in a row are both made good, and the second waits its turn", as
 
 test("an outage of 2 s needs no other connection", async () => {
     const viewer = await open();
-    const before = await viewer.stats();
-    await standsStill(2000);
-    await viewer.until("stats.fps > 3", 20);
-    const { connections, attempts, session } = await viewer.stats();
-    assert.deepEqual([connections, attempts], [before.connections, before.attempts]);
-    assert.ok(session);
+    const kept = await once(async () => {
+        const before = await viewer.stats();
+        await standsStill(2000);
+        await viewer.until(`stats.phase === 'live' && stats.frames > ${before.frames + 10} && stats.fps > 3`);
+        const { connections, attempts, session } = await viewer.stats();
+        assert.equal(session, before.session);
+        return connections === before.connections && attempts === before.attempts;
+    });
+    assert.ok(kept);
     await viewer.close();
 });
 
@@ -83,7 +86,7 @@ test("after an outage of 10 s session, transcript and picture are there again", 
         await viewer.page.locator("#problem").waitFor({ state: "hidden" });
         seen = (await viewer.stats()).transcript;
     });
-    await viewer.until("stats.phase === 'live' && stats.fps > 3", 20);
+    await viewer.until("stats.phase === 'live' && stats.fps > 3");
     const now = await viewer.stats();
     assert.equal(now.session, session);
     assert.ok(now.transcript.startsWith(seen), `"${now.transcript}" does not go on from "${seen}"`);
@@ -99,7 +102,7 @@ test("a transcript that is cleared in an outage is clear when it is over", async
         await viewer.page.getByText("cleared when the connection is back").waitFor();
         assert.equal((await viewer.stats()).clearing, true);
     });
-    await viewer.until("!stats.clearing && stats.transcript.length < 4", 20);
+    await viewer.until("!stats.clearing && stats.transcript.length < 4");
     await viewer.close();
 });
 
@@ -112,7 +115,7 @@ test("a page that is loaded again goes on in its session", async () => {
     });
     await viewer.page.reload();
     await rests(viewer);
-    assert.deepEqual(offers, [session]);
+    assert.ok(offers.length > 0 && offers.every((id) => id === session), offers.join());
     // A copy of the tab would carry the id along, and two pages would share a session.
     assert.equal(await viewer.page.evaluate(() => sessionStorage.length), 0);
     await viewer.close();
@@ -132,7 +135,8 @@ test("a hidden tab is left alone", async () => {
             delete document.hidden;
             document.dispatchEvent(new Event("visibilitychange"));
         });
-        await viewer.until(`stats.attempts > ${attempts}`, 2);
+        // The device stands still until then: nothing else can be the reason.
+        await viewer.until(`stats.attempts > ${attempts}`);
     });
     await rests(viewer);
     await viewer.close();
@@ -161,10 +165,10 @@ test("a tab that is not seen connects, and shows the picture when it is looked a
     await delay(5000);
     assert.equal((await viewer.stats()).attempts, 1);
     await viewer.page.evaluate(() => window.hide(false));
-    await viewer.until("stats.phase === 'live' && stats.frames > 3", 5);
+    await viewer.until("stats.phase === 'live' && stats.frames > 3");
     await viewer.page.evaluate(() => window.hide(true));
     await cut(viewer);
-    await viewer.until("stats.ladder.name === 'resting' && stats.connections === 2", 20);
+    await viewer.until("stats.ladder.name === 'resting' && stats.connections === 2");
     await viewer.page.evaluate(() => window.hide(false));
     await rests(viewer);
     assert.equal((await viewer.stats()).attempts, 2);

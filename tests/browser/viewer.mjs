@@ -23,6 +23,14 @@ export async function launchToKill(executablePath = chromiumPath) {
     return { browser, kill: () => server.kill() };
 }
 
+/** Whether `holds` in one of five tries: what a stall of the machine may keep from it. */
+export async function once(holds) {
+    for (let tries = 0; tries < 5; tries += 1) {
+        if (await holds()) return true;
+    }
+    return false;
+}
+
 export class Viewer {
     /** Everything that the page said on its console as a warning or an error. */
     complaints = [];
@@ -60,8 +68,10 @@ export class Viewer {
      */
     async until(expression, limit_s = 60) {
         const deadline = performance.now() + limit_s * 1000;
-        while (performance.now() < deadline) {
+        for (;;) {
+            const late = performance.now() > deadline;
             if (await this.page.evaluate(`(({ stats }) => ${expression})(window.signpost)`)) return;
+            if (late) break;
             await this.page.waitForTimeout(ASK_EVERY_MS);
         }
         const stats = { ...(await this.stats()), rtpTimestamps: undefined };

@@ -39,14 +39,14 @@ def luma(frame):
 
 async def look(track):
     """Mean and deviation of the first picture, and the share that changed since."""
-    first, moved = luma(await track.recv()), 0.0
+    frame = await track.recv()
+    first, size, moved = luma(frame), [frame.width, frame.height], 0.0
     for _ in range(PICTURES):
-        frame = await track.recv()
-        changes = sum(abs(a - b) > 16 for a, b in zip(first, luma(frame)))
+        changes = sum(abs(a - b) > 16 for a, b in zip(first, luma(await track.recv())))
         moved = max(moved, changes / len(first))
     mean = sum(first) / len(first)
     deviation = (sum((value - mean) ** 2 for value in first) / len(first)) ** 0.5
-    return {"mean": mean, "deviation": deviation, "moved": moved, "size": [frame.width, frame.height]}
+    return {"mean": mean, "deviation": deviation, "moved": moved, "size": size}
 
 
 async def watch(url, codecs):

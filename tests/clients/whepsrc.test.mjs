@@ -55,7 +55,7 @@ test(`whepsrc watches a still picture for ${WATCHING_S} s and is neither lost no
     assert.deepEqual(seen.size, [640, 360]);
     assert.ok(seen.moved < 0.01, `${seen.moved} of a still picture moved`);
     // 5 a second are made, 200 ms apart; a busy machine skips some.
-    assert.ok(seen.pictures > 2 * WATCHING_S && seen.longest_gap_ms < 3000, JSON.stringify(seen));
+    assert.ok(seen.pictures > 2 * WATCHING_S && seen.longest_gap_ms < 10_000, JSON.stringify(seen));
     const { sessions } = await eventually(signpost, ({ sessions }) => sessions.connections === 0);
     assert.deepEqual([sessions.connected, sessions.lost, sessions.kept], [1, {}, 0]);
 });

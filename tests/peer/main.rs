@@ -23,15 +23,21 @@ fn whep(appliance: &Appliance, sdp: &str) -> Reply {
     appliance.post("/whep", "application/sdp", sdp.as_bytes())
 }
 
-/// A peer that sees pictures, and its session.
-fn connected(appliance: &Appliance) -> (Peer, String) {
+/// A peer that will be connected, and its session.
+fn accepted(appliance: &Appliance) -> (Peer, String) {
     let peer = Peer::new();
     let reply = whep(appliance, &peer.offer());
     assert_eq!(reply.status, 201, "{}", reply.body);
     peer.accept(&reply.body);
+    (peer, reply.header("location").unwrap().to_owned())
+}
+
+/// The same once it is.
+fn connected(appliance: &Appliance) -> (Peer, String) {
+    let (peer, session) = accepted(appliance);
     let up = WebRTCPeerConnectionState::Connected;
     peer.until("a connection", |seen| (seen == Seen::State(up)).then_some(()));
-    (peer, reply.header("location").unwrap().to_owned())
+    (peer, session)
 }
 
 /// Waits until `reached`; fails when it never is.
@@ -55,7 +61,8 @@ fn is_problem(reply: &Reply, status: u16) -> Value {
 #[test]
 fn pictures_arrive_from_a_key_unit_on_and_their_time_rises() {
     let appliance = Appliance::start(1);
-    let (peer, _) = connected(&appliance);
+    // Its state comes by another way than its pictures, and may come after the first of them.
+    let (peer, _) = accepted(&appliance);
     let (mut first, mut stamps, mut decoded) = (None, Vec::new(), Vec::new());
     peer.until("60 pictures", |seen| {
         match seen {
