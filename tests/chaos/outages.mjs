@@ -12,11 +12,11 @@ import { SHORT_S, sleep, within } from "./processes.mjs";
 const STARTS_S = 8.4;
 
 /** A picture stream has more than one picture; a busy machine shows few. */
-const MORE = 5;
+const MORE = 3;
 /** The end of the transcript that the device sends. */
 const DEVICE_CHARACTERS = 64;
 /** The clip spells on within seconds; a busy machine reads it slowly. */
-const LETTER_S = 60;
+const LETTER_S = 150;
 /** In the short form: who does not come back by himself does not in half a minute. */
 const COARSE_S = 30;
 
