@@ -3,7 +3,7 @@
 import { after, before } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 
-import { Signpost } from "./signpost.mjs";
+import { eventually, Signpost } from "./signpost.mjs";
 import { launch, Viewer } from "./viewer.mjs";
 
 export const ARGS = ["--open", "--source", "demo", "--listen"];
@@ -39,11 +39,8 @@ export function keepPeers() {
 
 /** Waits until the device has a picture and its models, and answers at once. */
 export async function serves() {
-    for (;;) {
-        const { cameras, recognition } = await (await fetch(new URL("/api/v1/status", signpost.url))).json();
-        if (cameras.every(({ state }) => state === "live") && recognition.state !== "starting") return;
-        await delay(100);
-    }
+    await eventually(signpost, ({ cameras, recognition }) =>
+        cameras.every(({ state }) => state === "live") && recognition.state !== "starting");
 }
 
 /** A viewer with a picture that has stayed long enough to count as a success. */

@@ -1,8 +1,10 @@
 // The real release binary, started and ended by a test.
 
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 /** Loading the models and the first picture take a few seconds on a busy machine. */
@@ -80,5 +82,21 @@ export class Signpost {
         if (url) return url;
         this.#process.kill("SIGKILL");
         throw new Error(`signpost run: ${line}\n${this.log.join("\n")}`);
+    }
+}
+
+/** What `/api/v1/status` says. */
+export async function status(signpost) {
+    return (await fetch(new URL("/api/v1/status", signpost.url))).json();
+}
+
+/** Waits until `reached` of the status holds. */
+export async function eventually(signpost, reached, limit_s = 30) {
+    const deadline = performance.now() + limit_s * 1000;
+    for (;;) {
+        const now = await status(signpost);
+        if (reached(now)) return now;
+        assert.ok(performance.now() < deadline, `not within ${limit_s} s: ${reached}: ${JSON.stringify(now)}`);
+        await delay(50);
     }
 }

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 
-import { Signpost } from "./signpost.mjs";
+import { eventually, Signpost } from "./signpost.mjs";
 import { launch, Viewer } from "./viewer.mjs";
 
 let browser;
@@ -35,13 +35,7 @@ test("a viewer too many is told so and gets the place that becomes free", async 
 });
 
 /** Waits until the device counts so many viewers. */
-async function viewers(signpost, count) {
-    const asked = async () => (await (await fetch(new URL("/api/v1/status", signpost.url))).json()).sessions.viewers;
-    for (const deadline = performance.now() + 30_000; (await asked()) !== count; ) {
-        if (performance.now() > deadline) assert.fail(`there are ${await asked()} viewers, not ${count}`);
-        await delay(50);
-    }
-}
+const viewers = (signpost, count) => eventually(signpost, ({ sessions }) => sessions.viewers === count);
 
 test("who leaves gives the place back, and who comes back sees the picture again", async () => {
     const signpost = await Signpost.start(["--open", "--source", "demo", "--listen", "127.0.0.1:0"]);
@@ -196,11 +190,7 @@ test("a camera that was stopped is started from the page", async () => {
         // Who comes while it is stopped is refused, and has the same button.
         await stop();
         // Until it is, who comes is shown the picture in its place.
-        for (;;) {
-            const { cameras } = await (await fetch(new URL("/api/v1/status", signpost.url))).json();
-            if (cameras[0].state === "stopped") break;
-            await delay(100);
-        }
+        await eventually(signpost, ({ cameras }) => cameras[0].state === "stopped");
         await viewer.page.reload();
         await start.waitFor();
         // The panel has said why.

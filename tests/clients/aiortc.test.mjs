@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
-import { Signpost } from "../browser/signpost.mjs";
-import { eventually, isMovingPicture, seenBy } from "./programs.mjs";
+import { eventually, Signpost } from "../browser/signpost.mjs";
+import { isMovingPicture, seenBy } from "./programs.mjs";
 
 const python = process.env.SIGNPOST_CLIENTS_PYTHON ?? "python3";
 const client = fileURLToPath(new URL("aiortc_whep.py", import.meta.url));

@@ -6,9 +6,9 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
 
-import { Signpost } from "../browser/signpost.mjs";
+import { eventually, Signpost, status } from "../browser/signpost.mjs";
 import { launch } from "../browser/viewer.mjs";
-import { eventually, isMovingPicture, status } from "./programs.mjs";
+import { isMovingPicture } from "./programs.mjs";
 import { equip, plays } from "./visitor.mjs";
 
 const script = new URL("../browser/node_modules/whip-whep/whep.js", import.meta.url);

@@ -22,19 +22,3 @@ export function isMovingPicture(seen) {
     isPicture(seen);
     assert.ok(seen.moved > 0.01, `the picture does not move: ${seen.moved} of it changed`);
 }
-
-/** What `/api/v1/status` says. */
-export async function status(signpost) {
-    return (await fetch(new URL("/api/v1/status", signpost.url))).json();
-}
-
-/** Waits until `reached` of the status holds. */
-export async function eventually(signpost, reached, limit_s = 15) {
-    const deadline = performance.now() + limit_s * 1000;
-    for (;;) {
-        const now = await status(signpost);
-        if (reached(now)) return now;
-        assert.ok(performance.now() < deadline, `not within ${limit_s} s: ${reached}: ${JSON.stringify(now.sessions)}`);
-        await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-}

@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
-import { Signpost } from "../browser/signpost.mjs";
-import { eventually, isMovingPicture, isPicture, run, seenBy } from "./programs.mjs";
+import { eventually, Signpost } from "../browser/signpost.mjs";
+import { isMovingPicture, isPicture, run, seenBy } from "./programs.mjs";
 
 const player =
     process.env.SIGNPOST_CLIENTS_WHEPSRC ??
