@@ -79,7 +79,7 @@ export async function run(stage) {
     const freed = async () => {
         // It may read already.
         await activate(url, "fingerspelling");
-        await sleep(1500);
+        await sleep(1.5);
         const held = figures(pid).kB;
         await change("colour-int8");
         await sleep(FREED_S);
