@@ -122,7 +122,9 @@ fn served(
     let (recognition, predictions) = (recognition.clone(), predictions.subscribe());
     let keeper = Keeper::new(config.clone());
     let (cameras, bundles) = (Vec::new(), Bundles::without_owner(config));
-    let owners = Owners { cameras, sessions, recognition, bundles, predictions, clock, keeper };
+    let failed = watch::channel(0).1;
+    let owners =
+        Owners { cameras, sessions, recognition, bundles, predictions, failed, clock, keeper };
     router(App::new(config.clone(), access, owners, "door"))
 }
 
