@@ -69,9 +69,10 @@ impl Device {
         let (recognition, status) = watch::channel(running);
         let (predictions, _) = broadcast::channel(32);
         let file = Layer::File { name: "signpost.toml".into(), text: CONFIG.into() };
-        // The state directory does not exist: nothing is read or written.
+        // The state directory does not exist, and none can be made there: nothing is read or
+        // written.
         let config =
-            config::read(&[file], Path::new("/dev/null/absent")).expect("it is a configuration");
+            config::read(&[file], Path::new("/proc/absent")).expect("it is a configuration");
         let config = Arc::new(config);
         let entered = runtime.enter();
         let serve = |entry| served(&config, entry, &status, &predictions);
