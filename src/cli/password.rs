@@ -6,6 +6,7 @@ use anyhow::{Context as _, ensure};
 
 use super::exit::{Exit, Failure, OrExit as _};
 use crate::config::Config;
+use crate::http::access::accounts::ADMINISTRATOR;
 use crate::http::access::password;
 
 /// A line longer than the longest password is cut and then refused.
@@ -14,7 +15,7 @@ const LONGEST_LINE: u64 = 4 * password::LONGEST as u64 + 2;
 /// Sets the password that `config` names the file of.
 pub fn set(config: &Config) -> Result<(), Failure> {
     let password = ask().or_exit(Exit::Usage)?;
-    let hash = password::hash(&password).or_exit(Exit::Usage)?;
+    let hash = password::hash(&password, &[ADMINISTRATOR]).or_exit(Exit::Usage)?;
     let file = &config.access.password_file;
     password::write(file, &hash).or_exit(Exit::Configuration)?;
     println!(
@@ -53,6 +54,6 @@ mod tests {
         assert_eq!(first_line(&b""[..]).unwrap(), "");
         assert!(first_line(&b"\xff\n"[..]).is_err());
         let endless = first_line(io::BufReader::new(io::repeat(b'x'))).unwrap();
-        assert!(password::hash(&endless).is_err());
+        assert!(password::hash(&endless, &[]).is_err());
     }
 }

@@ -13,6 +13,7 @@ use tokio::time::MissedTickBehavior;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use super::access::accounts::Role;
 use super::access::{Access, COOKIE_NAME, Entry};
 use super::{App, Ends, Problem};
 use crate::sessions::Sessions;
@@ -25,11 +26,16 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(log_in)).routes(routes!(log_out))
 }
 
-/// The one password.
+/// Who wants to come in.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct LoginRequest {
-    /// As set by `signpost password`.
+    /// The user's name; `admin` if it is left out.
+    #[serde(default)]
+    #[schema(example = "admin")]
+    user: Option<String>,
+    /// Of `admin`, as set by `signpost password`; of others, as an administrator has set it.
+    #[schema(example = "quiet-river-7431")]
     password: String,
 }
 
@@ -44,16 +50,18 @@ struct LoginAnswer {
     /// How long the token counts, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_in_s: Option<u64>,
+    /// What may be done.
+    role: Role,
 }
 
-/// Trades the password for a cookie and a token. After five wrong passwords in a
+/// Trades user and password for a cookie and a token. After five wrong passwords in a
 /// row every further try from the same address has to wait, longer each time.
 #[utoipa::path(post, path = "/api/v1/login", tag = "login", security(()),
     request_body = LoginRequest,
     responses(
         (status = 200, description = "logged in", body = LoginAnswer,
             headers(("Set-Cookie", description = "the login, HttpOnly and SameSite=Strict"))),
-        (status = 401, description = "wrong password", body = Problem,
+        (status = 401, description = "wrong user or password", body = Problem,
             content_type = "application/problem+json"),
         (status = 409, description = "no password is set", body = Problem,
             content_type = "application/problem+json"),
@@ -66,15 +74,20 @@ async fn log_in(
     Json(request): Json<LoginRequest>,
 ) -> Result<Response, Problem> {
     if app.access.entry() == Entry::Free {
-        let answer = LoginAnswer { status: "success", token: None, expires_in_s: None };
+        let role = Role::Administrator;
+        let answer = LoginAnswer { status: "success", token: None, expires_in_s: None, role };
         return Ok(Json(answer).into_response());
     }
-    let granted = app.access.log_in(ends.peer.ip(), request.password).await?;
+    let granted = app.access.log_in(ends.peer.ip(), request.user, request.password).await?;
     let lasts = granted.lasts.as_secs();
     let token = granted.token.text();
     let cookie = cookie(token, lasts);
-    let answer =
-        LoginAnswer { status: "success", token: Some(token.to_owned()), expires_in_s: Some(lasts) };
+    let answer = LoginAnswer {
+        status: "success",
+        token: Some(token.to_owned()),
+        expires_in_s: Some(lasts),
+        role: granted.role,
+    };
     Ok(([(SET_COOKIE, cookie)], Json(answer)).into_response())
 }
 

@@ -19,6 +19,7 @@ mod pages;
 mod problem;
 mod process;
 mod refusals;
+mod roles;
 mod router;
 mod server;
 mod silent;
@@ -27,8 +28,10 @@ mod stills;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod trickle;
 mod unread;
+mod users;
 mod whep;
 
 use std::sync::{Arc, Mutex};

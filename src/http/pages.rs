@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use sha2::{Digest, Sha256};
@@ -21,85 +21,64 @@ pub struct Page {
     pub kind: &'static str,
     /// Its contents.
     pub text: &'static str,
-    /// Who may have it.
-    pub reader: Reader,
-}
-
-/// Who may have a file.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Reader {
-    /// Whoever wants to log in.
-    Anybody,
-    /// Whoever has logged in.
-    LoggedIn,
 }
 
 macro_rules! page {
-    ($path:literal, $kind:literal, $file:literal, $reader:ident) => {
-        Page {
-            path: $path,
-            kind: $kind,
-            text: include_str!(concat!("../page/", $file)),
-            reader: Reader::$reader,
-        }
+    ($path:literal, $kind:literal, $file:literal) => {
+        Page { path: $path, kind: $kind, text: include_str!(concat!("../page/", $file)) }
     };
 }
 
 /// The live page.
-const LIVE: Page = page!("/", "text/html; charset=utf-8", "index.html", LoggedIn);
+const LIVE: Page = page!("/", "text/html; charset=utf-8", "index.html");
 /// The login page.
-const LOGIN: Page = page!("/login", "text/html; charset=utf-8", "login.html", Anybody);
+const LOGIN: Page = page!("/login", "text/html; charset=utf-8", "login.html");
 
 /// The login page of a device that has no password yet.
-const UNSET: Page = page!("/login", "text/html; charset=utf-8", "unset.html", Anybody);
+const UNSET: Page = page!("/login", "text/html; charset=utf-8", "unset.html");
 
 /// What the pages load.
 pub const ASSETS: &[Page] = &[
-    page!("/page/page.css", "text/css; charset=utf-8", "page.css", Anybody),
-    page!("/page/icon.svg", "image/svg+xml", "icon.svg", Anybody),
-    page!("/page/api.js", "text/javascript; charset=utf-8", "api.js", Anybody),
-    page!("/page/login.js", "text/javascript; charset=utf-8", "login.js", Anybody),
-    page!("/page/unset.js", "text/javascript; charset=utf-8", "unset.js", Anybody),
-    page!("/page/words.js", "text/javascript; charset=utf-8", "words.js", Anybody),
-    page!("/page/channel.js", "text/javascript; charset=utf-8", "channel.js", LoggedIn),
-    page!("/page/clearing.js", "text/javascript; charset=utf-8", "clearing.js", LoggedIn),
-    page!("/page/connection.js", "text/javascript; charset=utf-8", "connection.js", LoggedIn),
-    page!("/page/instep.js", "text/javascript; charset=utf-8", "instep.js", LoggedIn),
-    page!("/page/ladder.js", "text/javascript; charset=utf-8", "ladder.js", LoggedIn),
-    page!("/page/line.js", "text/javascript; charset=utf-8", "line.js", LoggedIn),
-    page!("/page/link.js", "text/javascript; charset=utf-8", "link.js", LoggedIn),
-    page!("/page/live.js", "text/javascript; charset=utf-8", "live.js", LoggedIn),
-    page!("/page/overlay.js", "text/javascript; charset=utf-8", "overlay.js", LoggedIn),
-    page!("/page/picture.js", "text/javascript; charset=utf-8", "picture.js", LoggedIn),
-    page!("/page/pulse.js", "text/javascript; charset=utf-8", "pulse.js", LoggedIn),
-    page!("/page/repair.js", "text/javascript; charset=utf-8", "repair.js", LoggedIn),
-    page!("/page/status.js", "text/javascript; charset=utf-8", "status.js", LoggedIn),
-    page!("/page/transcript.js", "text/javascript; charset=utf-8", "transcript.js", LoggedIn),
-    page!("/page/trouble.js", "text/javascript; charset=utf-8", "trouble.js", LoggedIn),
-    page!("/page/viewing.js", "text/javascript; charset=utf-8", "viewing.js", LoggedIn),
+    page!("/page/page.css", "text/css; charset=utf-8", "page.css"),
+    page!("/page/icon.svg", "image/svg+xml", "icon.svg"),
+    page!("/page/api.js", "text/javascript; charset=utf-8", "api.js"),
+    page!("/page/login.js", "text/javascript; charset=utf-8", "login.js"),
+    page!("/page/unset.js", "text/javascript; charset=utf-8", "unset.js"),
+    page!("/page/words.js", "text/javascript; charset=utf-8", "words.js"),
+    page!("/page/channel.js", "text/javascript; charset=utf-8", "channel.js"),
+    page!("/page/clearing.js", "text/javascript; charset=utf-8", "clearing.js"),
+    page!("/page/connection.js", "text/javascript; charset=utf-8", "connection.js"),
+    page!("/page/instep.js", "text/javascript; charset=utf-8", "instep.js"),
+    page!("/page/ladder.js", "text/javascript; charset=utf-8", "ladder.js"),
+    page!("/page/line.js", "text/javascript; charset=utf-8", "line.js"),
+    page!("/page/link.js", "text/javascript; charset=utf-8", "link.js"),
+    page!("/page/live.js", "text/javascript; charset=utf-8", "live.js"),
+    page!("/page/overlay.js", "text/javascript; charset=utf-8", "overlay.js"),
+    page!("/page/picture.js", "text/javascript; charset=utf-8", "picture.js"),
+    page!("/page/pulse.js", "text/javascript; charset=utf-8", "pulse.js"),
+    page!("/page/repair.js", "text/javascript; charset=utf-8", "repair.js"),
+    page!("/page/status.js", "text/javascript; charset=utf-8", "status.js"),
+    page!("/page/transcript.js", "text/javascript; charset=utf-8", "transcript.js"),
+    page!("/page/trouble.js", "text/javascript; charset=utf-8", "trouble.js"),
+    page!("/page/viewing.js", "text/javascript; charset=utf-8", "viewing.js"),
 ];
 
 /// The two pages and what they load.
 pub fn routes() -> OpenApiRouter<App> {
     let pages = OpenApiRouter::new().routes(routes!(live)).routes(routes!(login));
-    let assets = ASSETS.iter().fold(Router::new(), |router, asset| {
-        router
-            .route(asset.path, get(move |headers: HeaderMap| async move { asset.answer(&headers) }))
-    });
-    pages.merge(assets.into())
-}
-
-/// Whether `path` is served before login.
-#[must_use]
-pub fn is_for_anybody(path: &str) -> bool {
-    let all = ASSETS.iter().chain([&LIVE, &LOGIN, &UNSET]);
-    all.into_iter().any(|page| page.path == path && page.reader == Reader::Anybody)
+    pages.merge(Router::new().route("/page/{file}", get(asset)).into())
 }
 
 /// Whether a person without login who opens `path` is led to the login page.
 #[must_use]
 pub fn is_page(path: &str) -> bool {
     path == LIVE.path
+}
+
+/// A file that the pages load.
+async fn asset(uri: Uri, headers: HeaderMap) -> Response {
+    let asset = ASSETS.iter().find(|asset| asset.path == uri.path());
+    asset.map_or(StatusCode::NOT_FOUND.into_response(), |asset| asset.answer(&headers))
 }
 
 /// The live page.
@@ -162,16 +141,13 @@ mod tests {
     }
 
     #[test]
-    fn what_a_page_loads_is_served_to_its_reader() {
+    fn what_a_page_loads_is_served() {
         let mut found = 0;
         for page in ASSETS.iter().chain([&LIVE, &LOGIN, &UNSET]) {
             for path in named(page.text) {
                 found += 1;
-                let loaded = ASSETS.iter().find(|asset| asset.path == path);
-                let loaded = loaded.unwrap_or_else(|| panic!("{} loads {path}", page.path));
-                if page.reader == Reader::Anybody {
-                    assert_eq!(loaded.reader, Reader::Anybody, "{} loads {path}", page.path);
-                }
+                let loaded = ASSETS.iter().any(|asset| asset.path == path);
+                assert!(loaded, "{} loads {path}", page.path);
             }
         }
         assert!(found >= ASSETS.len(), "the search finds what the pages load");

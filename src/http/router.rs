@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, REFERRER_POLICY, WWW_AUTHENTICATE,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
@@ -16,8 +16,9 @@ use utoipa_axum::router::OpenApiRouter;
 use super::unread::Unread;
 use super::{
     App, Ends, Problem, access, api, configuration, device, guard, health, liveview, login,
-    metrics, models, pages, problem, stills, whep,
+    metrics, models, pages, problem, roles, stills, tokens, users, whep,
 };
+use roles::Need;
 
 /// The longest body of a route that does not say otherwise, in bytes. Offers do.
 pub const BODY_LIMIT: usize = 64 * 1024;
@@ -45,6 +46,8 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(api::document())
         .merge(pages::routes())
         .merge(login::routes())
+        .merge(users::routes())
+        .merge(tokens::routes())
         .merge(api::routes())
         .merge(configuration::routes())
         .merge(health::routes())
@@ -112,11 +115,16 @@ fn checked_origin(app: &App, request: &Request) -> Result<Option<HeaderValue>, g
 }
 
 async fn admitted(app: &App, mut request: Request, next: Next) -> Response {
-    match app.access.recognise(request.headers()) {
-        Some(caller) => drop(request.extensions_mut().insert(caller)),
-        None if is_for_anybody(&request) => {}
-        None if wants_page(&request) => return Redirect::to("/login").into_response(),
-        None => {
+    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let need = roles::need(request.method(), route);
+    match (app.access.recognise(request.headers()), need) {
+        (Some(caller), Need::Role(role)) if caller.role < role => {
+            return access::not_allowed(caller.role, role).into_response();
+        }
+        (Some(caller), _) => drop(request.extensions_mut().insert(caller)),
+        (None, Need::Nothing) => {}
+        (None, _) if wants_page(&request) => return Redirect::to("/login").into_response(),
+        (None, _) => {
             let lacking = app.access.lacks_password();
             let problem = if lacking { access::not_set_up() } else { access::not_logged_in() };
             let mut response = problem.into_response();
@@ -142,13 +150,6 @@ async fn admitted(app: &App, mut request: Request, next: Next) -> Response {
 fn time_limit(path: &str) -> Duration {
     // The model is tried before it is answered, and comes over a slow network.
     if path.starts_with("/api/v1/models") { models::TIME_LIMIT } else { REQUEST_TIMEOUT }
-}
-
-fn is_for_anybody(request: &Request) -> bool {
-    let path = request.uri().path();
-    // A browser asks before a foreign page's WHEP request, and never with a login.
-    let preflight = request.method() == Method::OPTIONS && guard::is_whep(path);
-    preflight || ["/api/v1/login", "/healthz"].contains(&path) || pages::is_for_anybody(path)
 }
 
 fn wants_page(request: &Request) -> bool {

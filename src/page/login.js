@@ -1,9 +1,10 @@
-// The way in: one password, then the live page.
+// The way in: user and password, then the live page.
 
 import { Refused, request } from "./api.js";
 import { fill, words } from "./words.js";
 
 const form = document.getElementById("login");
+const user = document.getElementById("user");
 const password = document.getElementById("password");
 const wrong = document.getElementById("wrong");
 const enter = document.getElementById("enter");
@@ -17,7 +18,7 @@ function reason(error) {
 
 async function logIn() {
     try {
-        await request("POST", "/api/v1/login", { password: password.value });
+        await request("POST", "/api/v1/login", { user: user.value, password: password.value });
         location.replace("/");
     } catch (error) {
         wrong.textContent = reason(error);

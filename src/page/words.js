@@ -198,11 +198,12 @@ export const words = {
     },
 
     login: {
-        intro: "This device asks for its password before it shows the picture.",
+        intro: "This device asks who you are before it shows the picture.",
+        user: "User",
         password: "Password",
         button: "Log in",
         working: "Checking …",
-        wrong: "That is not the password. Try again.",
+        wrong: "User and password do not match. Try again.",
         empty: "Type the password first.",
         tooMany: (seconds) => `Too many tries. Wait ${seconds} seconds.`,
         unreachable: "The device does not answer. Check that it is switched on and in the same network.",

@@ -42,7 +42,7 @@ test("a visitor logs in and sees picture, landmarks and HELLO WORLD", async () =
 
     await page.getByLabel("Password").fill("not the password");
     await page.keyboard.press("Enter");
-    await page.getByText("That is not the password").waitFor();
+    await page.getByText("User and password do not match").waitFor();
     // Chromium itself writes every 401 to the console.
     viewer.complaints = viewer.complaints.filter((line) => !line.includes("401"));
 

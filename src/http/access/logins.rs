@@ -1,9 +1,13 @@
 //! Who is logged in: a bounded table of tokens that expire.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::time::Instant;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+use super::accounts::Name;
 
 /// Logins at the same time. At the limit the one that ends first makes room; each
 /// took the password, so nobody without it can push others out.
@@ -12,6 +16,12 @@ pub const LOGINS: usize = 256;
 /// What a client shows to prove its login: 256 random bits in hexadecimal.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Token(String);
+
+/// SHA-256 of a [`Token`], which is all that is kept of it: the text has the entropy that
+/// a password lacks. In hexadecimal where it is written.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct TokenHash([u8; 32]);
 
 /// Names a login without opening it: the start of its token's hash.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -32,9 +42,43 @@ impl Token {
     }
 }
 
+impl TokenHash {
+    /// Of what a client has sent.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        Self(Sha256::digest(text).into())
+    }
+}
+
+impl From<TokenHash> for String {
+    fn from(TokenHash(bytes): TokenHash) -> Self {
+        hex(&bytes)
+    }
+}
+
+impl TryFrom<String> for TokenHash {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let wrong = "a token's hash is 64 hexadecimal digits";
+        let digits: Option<Vec<u8>> =
+            text.chars().map(|digit| u8::try_from(digit.to_digit(16)?).ok()).collect();
+        let digits = digits.ok_or(wrong)?;
+        let bytes: Vec<u8> = digits
+            .chunks(2)
+            .map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit))
+            .collect();
+        // An odd digit too many would be lost otherwise.
+        let bytes = <[u8; 32]>::try_from(bytes).ok().filter(|_| digits.len() == 64);
+        bytes.map(Self).ok_or(wrong)
+    }
+}
+
 impl LoginId {
-    fn of(hash: &[u8; 32]) -> Self {
-        Self(hex(&hash[..16]))
+    /// Of the token that opens it.
+    #[must_use]
+    pub fn of(TokenHash(bytes): &TokenHash) -> Self {
+        Self(hex(&bytes[..16]))
     }
 
     /// Stable for as long as the login lasts.
@@ -44,49 +88,73 @@ impl LoginId {
     }
 }
 
-/// Tokens by their hash. The lookup compares hashes of what the client sent, so
+/// Somebody who has logged in.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Login {
+    /// Whose name and password it was.
+    pub user: Name,
+    /// From where.
+    pub from: IpAddr,
+    /// When.
+    pub since: Instant,
+    /// Until when it counts.
+    pub ends: Instant,
+}
+
+/// Logins by their token's hash. The lookup compares hashes of what the client sent, so
 /// its time tells nothing about the tokens.
 #[derive(Debug, Default)]
 pub struct Logins {
-    ends: HashMap<[u8; 32], Instant>,
-    /// Not yet told by [`Self::take_ended`]. Each took the password, so only who
-    /// knows it can make this long.
+    logins: HashMap<TokenHash, Login>,
+    /// Not yet told by [`Self::take_ended`]. Each took a password, so only who
+    /// knows one can make this long.
     ended: Vec<LoginId>,
 }
 
 impl Logins {
-    /// Remembers a login until `ends`.
-    pub fn add(&mut self, token: &Token, ends: Instant, now: Instant) {
-        self.expire(now);
-        if self.ends.len() >= LOGINS {
-            let first = self.ends.iter().min_by_key(|(_, end)| **end).map(|(hash, _)| *hash);
+    /// Remembers a login.
+    pub fn add(&mut self, token: &Token, login: Login) {
+        self.expire(login.since);
+        if self.logins.len() >= LOGINS {
+            let first = self.logins.iter().min_by_key(|(_, login)| login.ends);
+            let first = first.map(|(hash, _)| *hash);
             first.into_iter().for_each(|hash| self.remove(&hash));
         }
-        self.ends.insert(hash(token.text()), ends);
+        self.logins.insert(TokenHash::of(token.text()), login);
     }
 
-    /// The login of a token, if it is one and has not ended.
+    /// The login of a token, if it has not ended.
     #[must_use]
-    pub fn find(&self, token: &str, now: Instant) -> Option<LoginId> {
-        let hash = hash(token);
-        let ends = self.ends.get(&hash)?;
-        (*ends > now).then(|| LoginId::of(&hash))
+    pub fn find(&self, token: &TokenHash, now: Instant) -> Option<&Login> {
+        self.logins.get(token).filter(|login| login.ends > now)
+    }
+
+    /// Those that have not ended.
+    pub fn iter(&self, now: Instant) -> impl Iterator<Item = (LoginId, &Login)> {
+        let lasting = self.logins.iter().filter(move |(_, login)| login.ends > now);
+        lasting.map(|(hash, login)| (LoginId::of(hash), login))
     }
 
     /// Whether a login has not ended.
     #[must_use]
     pub fn counts(&self, login: &LoginId, now: Instant) -> bool {
-        self.ends.iter().any(|(hash, end)| *end > now && LoginId::of(hash) == *login)
+        self.iter(now).any(|(id, _)| id == *login)
     }
 
     /// Ends the login of a token.
-    pub fn end(&mut self, token: &str) {
-        self.remove(&hash(token));
+    pub fn end(&mut self, token: &TokenHash) {
+        self.remove(token);
     }
 
-    /// Ends all logins, as for a new password.
-    pub fn end_all(&mut self) {
-        self.ended.extend(self.ends.drain().map(|(hash, _)| LoginId::of(&hash)));
+    /// Ends the logins that `which` says.
+    pub fn end_those(&mut self, which: impl Fn(&LoginId, &Login) -> bool) {
+        let over = self.logins.extract_if(|hash, login| which(&LoginId::of(hash), login));
+        self.ended.extend(over.map(|(hash, _)| LoginId::of(&hash)));
+    }
+
+    /// Has an end told that is none of a login here, such as a token's for programs.
+    pub fn tell(&mut self, ended: LoginId) {
+        self.ended.push(ended);
     }
 
     /// The logins that have ended since the last call, for whatever reason.
@@ -96,17 +164,12 @@ impl Logins {
     }
 
     fn expire(&mut self, now: Instant) {
-        let over = self.ends.extract_if(|_, end| *end <= now);
-        self.ended.extend(over.map(|(hash, _)| LoginId::of(&hash)));
+        self.end_those(|_, login| login.ends <= now);
     }
 
-    fn remove(&mut self, hash: &[u8; 32]) {
-        self.ended.extend(self.ends.remove(hash).map(|_| LoginId::of(hash)));
+    fn remove(&mut self, hash: &TokenHash) {
+        self.ended.extend(self.logins.remove(hash).map(|_| LoginId::of(hash)));
     }
-}
-
-fn hash(text: &str) -> [u8; 32] {
-    Sha256::digest(text).into()
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -117,73 +180,99 @@ fn hex(bytes: &[u8]) -> String {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+    use std::net::Ipv4Addr;
     use std::time::Duration;
 
     use proptest::prelude::*;
 
     use super::*;
 
+    fn seconds(count: u64) -> Duration {
+        Duration::from_secs(count)
+    }
+
+    fn of(user: &str, since: Instant, ends: Instant) -> Login {
+        Login { user: user.parse().unwrap(), from: Ipv4Addr::LOCALHOST.into(), since, ends }
+    }
+
+    fn add(logins: &mut Logins, login: Login) -> (LoginId, TokenHash) {
+        let token = Token::random().unwrap();
+        logins.add(&token, login);
+        let hash = TokenHash::of(token.text());
+        assert!(
+            !token.text().contains(LoginId::of(&hash).text()),
+            "the id does not open the login"
+        );
+        (LoginId::of(&hash), hash)
+    }
+
     #[test]
     fn login_lasts_until_its_end_or_logout() {
         let (mut logins, now) = (Logins::default(), Instant::now());
-        let (token, other) = (Token::random().unwrap(), Token::random().unwrap());
-        let ends = now + Duration::from_secs(10);
-        logins.add(&token, ends, now);
-        logins.add(&other, ends, now);
-        let id = logins.find(token.text(), now).unwrap();
-        assert!(!token.text().contains(id.text()), "the id does not open the login");
-        assert_ne!(Some(id), logins.find(other.text(), now));
-        assert_eq!(logins.find(token.text(), ends), None);
-        logins.end(token.text());
-        assert_eq!(logins.find(token.text(), now), None);
-        assert!(logins.find(other.text(), now).is_some());
-        logins.end_all();
-        assert_eq!(logins.find(other.text(), now), None);
+        let ends = now + seconds(10);
+        let (id, token) = add(&mut logins, of("hall", now, ends));
+        let (other, other_token) = add(&mut logins, of("door", now, ends));
+        assert_ne!(id, other);
+        assert_eq!(logins.find(&token, now), Some(&of("hall", now, ends)));
+        assert_eq!(logins.find(&token, ends), None);
+        assert!(logins.counts(&id, now) && !logins.counts(&id, ends));
+        logins.end(&token);
+        assert_eq!(logins.find(&token, now), None);
+        assert_eq!(logins.iter(now).map(|(id, _)| id).collect::<Vec<_>>(), [other]);
+        logins.end_those(|_, login| login.user.text() == "hall");
+        assert!(logins.find(&other_token, now).is_some());
+        logins.end_those(|_, login| login.user.text() == "door");
+        assert_eq!(logins.find(&other_token, now), None);
     }
 
     #[test]
     fn every_end_of_a_login_is_told_once() {
         let (mut logins, now) = (Logins::default(), Instant::now());
-        let later = now + Duration::from_secs(10);
-        let add = |logins: &mut Logins, ends| {
-            let token = Token::random().unwrap();
-            logins.add(&token, ends, now);
-            (logins.find(token.text(), now).unwrap(), token)
-        };
-        let (over, _) = add(&mut logins, later);
-        let (out, token) = add(&mut logins, later + Duration::from_secs(1));
-        let (last, _) = add(&mut logins, later + Duration::from_secs(1));
-        assert!(logins.counts(&over, now) && !logins.counts(&over, later));
+        let later = now + seconds(10);
+        let (over, _) = add(&mut logins, of("hall", now, later));
+        let (out, token) = add(&mut logins, of("hall", now, later + seconds(1)));
+        let (last, _) = add(&mut logins, of("hall", now, later + seconds(1)));
         assert_eq!(logins.take_ended(now), []);
-        logins.end(token.text());
-        logins.end(token.text());
+        logins.end(&token);
+        logins.end(&token);
         assert_eq!(logins.take_ended(now), [out]);
         assert_eq!(logins.take_ended(later), [over]);
-        logins.end_all();
+        logins.end_those(|id, _| *id == last);
         assert_eq!(logins.take_ended(later), [last]);
-        let (pushed_out, _) = add(&mut logins, later);
-        (0..LOGINS).for_each(|_| drop(add(&mut logins, later + Duration::from_secs(1))));
+        let (pushed_out, _) = add(&mut logins, of("hall", now, later));
+        for _ in 0..LOGINS {
+            add(&mut logins, of("hall", now, later + seconds(1)));
+        }
         assert_eq!(logins.take_ended(now), [pushed_out]);
+    }
+
+    #[test]
+    fn a_hash_is_read_as_it_was_written() {
+        let hash = TokenHash::of("abc");
+        let text = String::from(hash);
+        assert!(text.starts_with("ba7816bf8f01cfea"), "FIPS 180-2, B.1: {text}");
+        assert_eq!(TokenHash::try_from(text.clone()), Ok(hash));
+        for wrong in ["", "ba", &text[1..], &format!("{text}0"), &format!("{}g", &text[1..])] {
+            assert!(TokenHash::try_from(wrong.to_owned()).is_err(), "{wrong}");
+        }
     }
 
     proptest! {
         #[test]
         fn table_stays_bounded_and_the_newest_login_counts(lasts in prop::collection::vec(1_u64..9, 1..600)) {
             let (mut logins, now) = (Logins::default(), Instant::now());
-            for seconds in lasts {
-                let token = Token::random().unwrap();
-                logins.add(&token, now + Duration::from_secs(seconds), now);
-                prop_assert!(logins.ends.len() <= LOGINS);
-                prop_assert!(logins.find(token.text(), now).is_some());
+            for count in lasts {
+                let (_, token) = add(&mut logins, of("hall", now, now + seconds(count)));
+                prop_assert!(logins.logins.len() <= LOGINS);
+                prop_assert!(logins.find(&token, now).is_some());
             }
         }
 
         #[test]
         fn no_other_text_is_a_token(text in "\\PC*") {
-            let mut logins = Logins::default();
-            let now = Instant::now();
-            logins.add(&Token::random().unwrap(), now + Duration::from_secs(9), now);
-            prop_assert_eq!(logins.find(&text, now), None);
+            let (mut logins, now) = (Logins::default(), Instant::now());
+            add(&mut logins, of("hall", now, now + seconds(9)));
+            prop_assert_eq!(logins.find(&TokenHash::of(&text), now), None);
         }
     }
 }

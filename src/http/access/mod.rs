@@ -1,8 +1,12 @@
-//! Who gets in: one password, logins that expire, and a limit on wrong tries.
+//! Who gets in, and as what: users with roles, logins that expire, tokens for programs, and a
+//! limit on wrong tries.
 
+pub mod accounts;
 mod attempts;
 mod logins;
 pub mod password;
+mod refusal;
+pub mod store;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -11,14 +15,17 @@ use std::time::{Duration, Instant};
 
 use argon2::password_hash::PasswordHashString;
 use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
 use tokio::sync::Semaphore;
 
+use self::accounts::{ADMINISTRATOR, Accounts, Name, Role};
 use self::attempts::{Attempts, Taken};
-pub use self::logins::{LoginId, Token};
-use self::{logins::Logins, password::PasswordError};
+pub use self::logins::{Login, LoginId, Token};
+use self::logins::{Logins, TokenHash};
+use self::password::PasswordError;
+pub use self::refusal::{LoginError, not_allowed, not_logged_in, not_set_up};
 use super::Problem;
 use crate::config::{self, Config};
 use crate::errors;
@@ -72,16 +79,21 @@ pub enum AccessError {
 pub struct Access {
     entry: Entry,
     password_file: PathBuf,
+    accounts_file: PathBuf,
     login: Duration,
     hashing: Arc<Semaphore>,
+    /// Held by who changes accounts.
+    changing: Arc<tokio::sync::Mutex<()>>,
     state: Arc<Mutex<State>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     attempts: Attempts,
     logins: Logins,
-    /// The hash that the present logins knew the password of.
+    /// As stored; `Err`: why they cannot be read.
+    accounts: Result<Accounts, String>,
+    /// The hash that the present logins of [`ADMINISTRATOR`] knew the password of.
     password: Option<PasswordHashString>,
     /// Whether there was no password when it was last looked for.
     absent: bool,
@@ -96,6 +108,8 @@ pub struct Granted {
     pub token: Token,
     /// How long it counts.
     pub lasts: Duration,
+    /// What may be done.
+    pub role: Role,
 }
 
 impl Access {
@@ -127,10 +141,21 @@ impl Access {
         }
         let password_file = config.access.password_file.clone();
         let absent = matches!(password::read(&password_file), Err(PasswordError::Absent));
-        let state = Arc::new(Mutex::new(State { absent, ..State::default() }));
-        let login = config.access.login;
-        let hashing = Arc::new(Semaphore::new(HASHES));
-        Ok(Self { entry, password_file, login, hashing, state })
+        let accounts_file = store::file(config.state_dir());
+        let accounts = store::read(&accounts_file).map_err(|error| {
+            let told = errors::chain(&error);
+            log::error!("{told}; until it is put right, {ADMINISTRATOR} alone can log in");
+            told
+        });
+        Ok(Self {
+            entry,
+            password_file,
+            accounts_file,
+            login: config.access.login,
+            hashing: Arc::new(Semaphore::new(HASHES)),
+            changing: Arc::default(),
+            state: Arc::new(Mutex::new(State::new(accounts, absent))),
+        })
     }
 
     /// Whether a login is asked for.
@@ -151,54 +176,82 @@ impl Access {
         self.lock().refused
     }
 
-    /// Checks a password that came from `address`. Hashes on a blocking thread.
-    pub async fn log_in(&self, address: IpAddr, password: String) -> Result<Granted, LoginError> {
-        let hash = self.read_password().await?;
-        let attempt = self.take_try(address)?;
-        let turn = tokio::time::timeout(LONGEST_QUEUE, self.hashing.clone().acquire_owned());
-        let Ok(Ok(turn)) = turn.await else { return Err(LoginError::Busy) };
-        let known = hash.clone();
-        // Turn and verdict are the thread's, so that a client that goes away meanwhile
-        // neither makes room for a second hash nor gets its try back.
-        let verified = tokio::task::spawn_blocking(move || {
-            let right = password::verify(&password, &known);
-            attempt.judge(right);
-            drop(turn);
-            right
-        });
-        match verified.await {
-            Ok(true) => {}
-            Ok(false) => return Err(LoginError::Wrong),
-            Err(_) => return Err(LoginError::Busy),
-        }
+    /// Checks the password of a user, which came from `address`. Hashes on a blocking thread.
+    pub async fn log_in(
+        &self,
+        address: IpAddr,
+        user: Option<String>,
+        password: String,
+    ) -> Result<Granted, LoginError> {
+        let user = user.unwrap_or_else(|| ADMINISTRATOR.to_owned());
+        let (name, hash) = self.verified(address, user, password).await?;
         let token = Token::random().map_err(|_| LoginError::Busy)?;
         let now = Instant::now();
         let mut state = self.lock();
-        if state.password.as_ref().is_some_and(|before| *before != hash) {
-            state.logins.end_all();
+        if name.text() == ADMINISTRATOR {
+            if state.password.as_ref().is_some_and(|before| *before != hash) {
+                state.end_administrators();
+            }
+            state.password = Some(hash);
         }
-        state.password = Some(hash);
-        state.logins.add(&token, now + self.login, now);
-        Ok(Granted { token, lasts: self.login })
+        let role = state.role(&name).ok_or(LoginError::Wrong)?;
+        let login = Login { user: name, from: address, since: now, ends: now + self.login };
+        state.logins.add(&token, login);
+        Ok(Granted { token, lasts: self.login, role })
+    }
+
+    /// Checks the password of a user who has logged in and is to show it again.
+    pub async fn confirm(
+        &self,
+        address: IpAddr,
+        user: &Name,
+        password: String,
+    ) -> Result<(), LoginError> {
+        self.verified(address, user.text().to_owned(), password).await.map(drop)
+    }
+
+    /// The user whose password it is, and its hash.
+    async fn verified(
+        &self,
+        address: IpAddr,
+        user: String,
+        password: String,
+    ) -> Result<(Name, PasswordHashString), LoginError> {
+        let administrators = self.read_password().await?;
+        let attempt = self.take_try(address)?;
+        let turn = tokio::time::timeout(LONGEST_QUEUE, self.hashing.clone().acquire_owned());
+        let Ok(Ok(turn)) = turn.await else { return Err(LoginError::Busy) };
+        let known = self.lock().password_of(&user, &administrators);
+        // Who makes up names waits for a hash too, so that the time tells nothing.
+        let (name, hash) = known.map_or((None, administrators), |(name, hash)| (Some(name), hash));
+        // Turn and verdict are the thread's, so that a client that goes away meanwhile
+        // neither makes room for a second hash nor gets its try back.
+        let judged = tokio::task::spawn_blocking(move || {
+            let right = password::verify(&password, &hash);
+            let right = name.filter(|_| right);
+            attempt.judge(right.is_some());
+            drop(turn);
+            right.map(|name| (name, hash))
+        });
+        judged.await.map_err(|_| LoginError::Busy)?.ok_or(LoginError::Wrong)
     }
 
     /// Who a request is from; `None`: nobody who may come in.
     #[must_use]
     pub fn recognise(&self, headers: &HeaderMap) -> Option<Caller> {
         if self.entry == Entry::Free {
-            return Some(Caller { login: None });
+            return Some(Caller { login: None, who: Who::Anybody, role: Role::Administrator });
         }
         let now = Instant::now();
         let state = self.lock();
-        let login = tokens(headers).find_map(|token| state.logins.find(token, now))?;
-        Some(Caller { login: Some(login) })
+        tokens(headers).find_map(|token| state.caller(&TokenHash::of(token), now))
     }
 
-    /// Whether the login that a request showed has not ended since.
+    /// Whether what a request showed still counts.
     #[must_use]
     pub fn counts(&self, caller: &Caller) -> bool {
         let now = Instant::now();
-        caller.login.as_ref().is_none_or(|login| self.lock().logins.counts(login, now))
+        caller.login.as_ref().is_none_or(|login| self.lock().counts(login, now))
     }
 
     /// Reads on a blocking thread: nobody else waits for a slow card.
@@ -208,14 +261,18 @@ impl Access {
         Ok(read.map_err(|_| LoginError::Busy)??)
     }
 
-    /// Looks at the password and names the logins that have ended since the last call:
-    /// logged out, run out, or of a password that is no longer the device's.
+    /// Looks at the administrator's password and names the logins that have ended since the
+    /// last call: logged out, run out, revoked, or of a password that is no longer the user's.
     pub async fn ended(&self) -> Vec<LoginId> {
         // A card that hangs keeps nobody who has logged out.
         let present = tokio::time::timeout(LONGEST_LOOK, self.read_password()).await;
         let present = present.unwrap_or(Err(LoginError::Busy));
         let mut state = self.lock();
         state.absent = matches!(present, Err(LoginError::Password(PasswordError::Absent)));
+        if state.absent {
+            // As a new device, which shows nothing to anybody.
+            state.logins.end_those(|_, _| true);
+        }
         if let Some(known) = &state.password {
             let changed = match present {
                 Ok(present) => present != *known,
@@ -226,7 +283,7 @@ impl Access {
                 Err(_) => false,
             };
             if changed {
-                state.logins.end_all();
+                state.end_administrators();
                 state.password = None;
             }
         }
@@ -236,7 +293,7 @@ impl Access {
     /// Ends the logins that a request shows.
     pub fn log_out(&self, headers: &HeaderMap) {
         let mut state = self.lock();
-        tokens(headers).for_each(|token| state.logins.end(token));
+        tokens(headers).for_each(|token| state.logins.end(&TokenHash::of(token)));
     }
 
     /// Counts a try as wrong until it proves right or was not made.
@@ -300,6 +357,63 @@ impl Drop for Attempt {
 }
 
 impl State {
+    fn new(accounts: Result<Accounts, String>, absent: bool) -> Self {
+        Self {
+            attempts: Attempts::default(),
+            logins: Logins::default(),
+            accounts,
+            password: None,
+            absent,
+            refused: 0,
+            unsaid: 0,
+            said: None,
+        }
+    }
+
+    /// The user of a name as it was typed, with the hash of the password.
+    fn password_of(
+        &self,
+        typed: &str,
+        administrators: &PasswordHashString,
+    ) -> Option<(Name, PasswordHashString)> {
+        // Keyboards of phones begin with a capital.
+        let name: Name = typed.trim().to_ascii_lowercase().parse().ok()?;
+        if name.text() == ADMINISTRATOR {
+            return Some((name, administrators.clone()));
+        }
+        let user = self.accounts.as_ref().ok()?.user(&name)?;
+        Some((name, user.password.clone()))
+    }
+
+    fn role(&self, user: &Name) -> Option<Role> {
+        match &self.accounts {
+            Ok(accounts) => accounts.role(user),
+            Err(_) => Accounts::default().role(user),
+        }
+    }
+
+    fn caller(&self, shown: &TokenHash, now: Instant) -> Option<Caller> {
+        if self.absent {
+            return None;
+        }
+        let login = Some(LoginId::of(shown));
+        if let Some(of) = self.logins.find(shown, now) {
+            let role = self.role(&of.user)?;
+            return Some(Caller { login, who: Who::User(of.user.clone()), role });
+        }
+        let token = self.accounts.as_ref().ok()?.token(shown)?;
+        Some(Caller { login, who: Who::Token(token.name.clone()), role: token.role })
+    }
+
+    fn counts(&self, login: &LoginId, now: Instant) -> bool {
+        let mut tokens = self.accounts.iter().flat_map(Accounts::tokens);
+        self.logins.counts(login, now) || tokens.any(|token| LoginId::of(&token.hash) == *login)
+    }
+
+    fn end_administrators(&mut self) {
+        self.logins.end_those(|_, login| login.user.text() == ADMINISTRATOR);
+    }
+
     fn forget_refusal(&mut self) {
         self.refused = self.refused.saturating_sub(1);
         self.unsaid = self.unsaid.saturating_sub(1);
@@ -325,8 +439,23 @@ fn tokens(headers: &HeaderMap) -> impl Iterator<Item = &str> {
 /// Who a request is from.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Caller {
-    /// Its login; `None` where no login is asked for.
+    /// Its login, or its token; `None` where no login is asked for.
     pub login: Option<LoginId>,
+    /// Whose it is.
+    pub who: Who,
+    /// What may be done.
+    pub role: Role,
+}
+
+/// Whose login or token a request shows.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Who {
+    /// No login is asked for.
+    Anybody,
+    /// Somebody who has logged in.
+    User(Name),
+    /// A program.
+    Token(Name),
 }
 
 impl<S: Sync> FromRequestParts<S> for Caller {
@@ -335,90 +464,6 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         // The router has recognised the caller before any handler runs.
         parts.extensions.get::<Self>().cloned().ok_or_else(not_logged_in)
-    }
-}
-
-/// What an API route answers while there is no password.
-#[must_use]
-pub fn not_set_up() -> Problem {
-    Problem::new(
-        StatusCode::UNAUTHORIZED,
-        "no password is set",
-        "this device has no password yet, so nobody can log in",
-        "run `sudo signpost password` on the device",
-    )
-}
-
-/// What an API route answers to nobody.
-#[must_use]
-pub fn not_logged_in() -> Problem {
-    Problem::new(
-        StatusCode::UNAUTHORIZED,
-        "not logged in",
-        "this needs a login, and the request shows none that counts",
-        "log in at /login, or POST the password to /api/v1/login and send the token as bearer",
-    )
-}
-
-/// Why a password does not let in.
-#[derive(Debug)]
-pub enum LoginError {
-    /// It is another one.
-    Wrong,
-    /// Wait for so long.
-    TooMany(Duration),
-    /// Others log in just now.
-    Busy,
-    /// There is no password to compare with.
-    Password(PasswordError),
-}
-
-impl From<PasswordError> for LoginError {
-    fn from(error: PasswordError) -> Self {
-        Self::Password(error)
-    }
-}
-
-impl From<LoginError> for Problem {
-    fn from(error: LoginError) -> Self {
-        let later = "try again later";
-        match error {
-            LoginError::Wrong => Self::new(
-                StatusCode::UNAUTHORIZED,
-                "wrong password",
-                "the password is not the device's",
-                "`signpost password` on the device sets a new one",
-            ),
-            LoginError::TooMany(wait) => Self::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "too many wrong passwords",
-                format!("the next try is taken in {} s", wait.as_secs() + 1),
-                later,
-            )
-            .retry_after(wait),
-            LoginError::Busy => Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "too many logins at once",
-                "other logins are being checked",
-                later,
-            )
-            .retry_after(Duration::from_secs(1)),
-            LoginError::Password(PasswordError::Absent) => Self::new(
-                StatusCode::CONFLICT,
-                "no password is set",
-                "this device has no password yet, so nobody can log in",
-                "run `signpost password` on the device",
-            ),
-            LoginError::Password(error) => {
-                log::error!("login: {}", errors::chain(&error));
-                Self::new(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "password unusable",
-                    "the device cannot read its own password",
-                    "run `signpost password` on the device",
-                )
-            }
-        }
     }
 }
 

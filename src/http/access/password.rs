@@ -1,4 +1,4 @@
-//! The one password: its hash in a file that only we can read.
+//! Passwords, and the administrator's: its hash in a file that only we can read.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -11,6 +11,8 @@ use crate::files;
 
 /// Shorter ones are guessed too soon (NIST SP 800-63B, 5.1.1.1).
 pub const SHORTEST: usize = 8;
+/// What takes a guesser a million tries or more (zxcvbn, Wheeler 2016, section 5).
+const LEAST: zxcvbn::Score = zxcvbn::Score::Two;
 /// Longer ones are no passwords; hashing them costs the same, reading them not.
 pub const LONGEST: usize = 1024;
 /// A PHC string of Argon2id is about 100 bytes long.
@@ -42,6 +44,12 @@ pub enum PasswordError {
         /// Characters given.
         given: usize,
     },
+    /// Among the first million that a guesser tries.
+    #[error("the password is too common{}", why.as_deref().map(|why| format!(": {why}")).unwrap_or_default())]
+    Common {
+        /// What makes it so, where that is known.
+        why: Option<String>,
+    },
     /// The file cannot be written.
     #[error(
         "password file {file} cannot be written: run as root, or set access.password_file to a \
@@ -58,11 +66,22 @@ pub enum PasswordError {
     Hashing(String),
 }
 
-/// Argon2id with the crate's defaults, which are OWASP's (19 MiB, 2 passes, 1 lane).
-pub fn hash(password: &str) -> Result<PasswordHashString, PasswordError> {
+/// Argon2id with the crate's defaults, which are OWASP's (19 MiB, 2 passes, 1 lane). `near`:
+/// words that a guesser would try first, such as the user's name.
+///
+/// # Errors
+/// Too short, too long, or too common: in 5 tries and then 4 an hour, nobody gets far on the
+/// network, but a backup of the card may be stolen.
+pub fn hash(password: &str, near: &[&str]) -> Result<PasswordHashString, PasswordError> {
     let given = password.chars().count();
     if !(SHORTEST..=LONGEST).contains(&given) {
         return Err(PasswordError::Length { given });
+    }
+    let near: Vec<&str> = near.iter().copied().chain(["signpost"]).collect();
+    let strength = zxcvbn::zxcvbn(password, &near);
+    if strength.score() < LEAST {
+        let feedback = strength.feedback().and_then(zxcvbn::feedback::Feedback::warning);
+        return Err(PasswordError::Common { why: feedback.map(|why| why.to_string()) });
     }
     let mut salt = [0; 16];
     getrandom::fill(&mut salt).map_err(|error| PasswordError::Hashing(error.to_string()))?;
@@ -124,7 +143,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("state/password");
         assert!(matches!(read(&file), Err(PasswordError::Absent)));
-        let hashed = hash("correct horse").unwrap();
+        let hashed = hash("correct horse", &[]).unwrap();
         assert!(hashed.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hashed}");
         write(&file, &hashed).unwrap();
         write(&file, &hashed).unwrap();
@@ -141,24 +160,39 @@ mod tests {
     #[test]
     fn two_hashes_of_a_password_differ() {
         assert_ne!(
-            hash("correct horse").unwrap().as_str(),
-            hash("correct horse").unwrap().as_str()
+            hash("correct horse", &[]).unwrap().as_str(),
+            hash("correct horse", &[]).unwrap().as_str()
         );
     }
 
     #[test]
     fn lengths_have_a_range() {
         for wrong in ["", "seven77", &"x".repeat(LONGEST + 1)] {
-            assert!(matches!(hash(wrong), Err(PasswordError::Length { .. })), "{wrong:.9}");
+            assert!(matches!(hash(wrong, &[]), Err(PasswordError::Length { .. })), "{wrong:.9}");
         }
-        assert!(hash("äöüßäöüß").is_ok(), "characters count, not bytes");
+        assert!(hash("äöüßjvöq", &[]).is_ok(), "characters count, not bytes");
+    }
+
+    #[test]
+    fn common_passwords_are_refused_and_told_why() {
+        let common =
+            ["password", "12345678", "qwertyuiop", "aaaaaaaa", "P@ssw0rd", "signpost", "hall-door"];
+        for common in common {
+            let error = hash(common, &["hall-door"]).unwrap_err();
+            assert!(matches!(error, PasswordError::Common { .. }), "{common}: {error}");
+        }
+        let told = hash("password", &[]).unwrap_err().to_string();
+        assert_eq!(told, "the password is too common: This is a top-10 common password.");
+        for fine in ["quiet-river-7431", "hall-door-signpost", "kd83jf7w", "drei Hasen im Feld"] {
+            assert!(hash(fine, &["hall-door"]).is_ok(), "{fine}");
+        }
     }
 
     #[test]
     fn damaged_files_are_named() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("password");
-        let half = &hash("correct horse").unwrap().to_string()[..60];
+        let half = &hash("correct horse", &[]).unwrap().to_string()[..60];
         let other = "$pbkdf2-sha256$i=1$c2FsdHNhbHQ$aGFzaGhhc2g";
         for text in
             [&b""[..], b"secret", half.as_bytes(), other.as_bytes(), b"\xff\xfe", b"$argon2id$v=19"]

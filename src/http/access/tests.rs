@@ -18,7 +18,7 @@ fn config(listen: &str, state_dir: &Path) -> Config {
 }
 
 fn set(folder: &Path, text: &str) {
-    password::write(&folder.join("password"), &password::hash(text).unwrap()).unwrap();
+    password::write(&folder.join("password"), &password::hash(text, &[]).unwrap()).unwrap();
 }
 
 fn bearer(token: &Token) -> HeaderMap {
@@ -55,9 +55,9 @@ async fn right_password_opens_until_logout() {
     set(folder.path(), "correct horse");
     let access = Access::new(&config("0.0.0.0:0", folder.path()), Entry::Password).unwrap();
     assert_eq!(access.recognise(&HeaderMap::new()), None);
-    let wrong = access.log_in(HERE, "wrong horse".into()).await;
+    let wrong = access.log_in(HERE, None, "wrong horse".into()).await;
     assert!(matches!(wrong, Err(LoginError::Wrong)));
-    let granted = access.log_in(HERE, "correct horse".into()).await.unwrap();
+    let granted = access.log_in(HERE, None, "correct horse".into()).await.unwrap();
     let headers = bearer(&granted.token);
     let caller = access.recognise(&headers).unwrap();
     assert!(caller.login.is_some());
@@ -75,13 +75,13 @@ async fn sixth_wrong_password_waits_and_so_does_the_right_one() {
     set(folder.path(), "correct horse");
     let access = Access::new(&config("0.0.0.0:0", folder.path()), Entry::Password).unwrap();
     for _ in 0..attempts::FREE {
-        let wrong = access.log_in(HERE, "wrong horse".into()).await;
+        let wrong = access.log_in(HERE, None, "wrong horse".into()).await;
         assert!(matches!(wrong, Err(LoginError::Wrong)));
     }
-    let right = access.log_in(HERE, "correct horse".into()).await;
+    let right = access.log_in(HERE, None, "correct horse".into()).await;
     assert!(matches!(right, Err(LoginError::TooMany(_))));
     let elsewhere = IpAddr::V4(Ipv4Addr::new(192, 168, 1, 9));
-    assert!(access.log_in(elsewhere, "correct horse".into()).await.is_ok());
+    assert!(access.log_in(elsewhere, None, "correct horse".into()).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]
@@ -91,11 +91,11 @@ async fn who_is_told_to_come_back_has_not_tried() {
     let access = Access::new(&config("0.0.0.0:0", folder.path()), Entry::Password).unwrap();
     let others = access.hashing.clone().acquire_owned().await.unwrap();
     for _ in 0..2 * attempts::FREE {
-        let busy = access.log_in(HERE, "correct horse".into()).await;
+        let busy = access.log_in(HERE, None, "correct horse".into()).await;
         assert!(matches!(busy, Err(LoginError::Busy)));
     }
     for _ in 0..2 * attempts::FREE {
-        let mut given_up = Box::pin(access.log_in(HERE, "correct horse".into()));
+        let mut given_up = Box::pin(access.log_in(HERE, None, "correct horse".into()));
         while access.refused() == 0 {
             let poll = std::future::poll_fn(|context| Poll::Ready(given_up.as_mut().poll(context)));
             assert!(poll.await.is_pending());
@@ -104,7 +104,7 @@ async fn who_is_told_to_come_back_has_not_tried() {
     }
     assert_eq!(access.refused(), 0);
     drop(others);
-    assert!(access.log_in(HERE, "correct horse".into()).await.is_ok());
+    assert!(access.log_in(HERE, None, "correct horse".into()).await.is_ok());
 }
 
 #[tokio::test]
@@ -112,10 +112,13 @@ async fn new_password_ends_the_logins_of_the_old_one() {
     let folder = tempfile::tempdir().unwrap();
     set(folder.path(), "correct horse");
     let access = Access::new(&config("0.0.0.0:0", folder.path()), Entry::Password).unwrap();
-    let old = access.log_in(HERE, "correct horse".into()).await.unwrap();
+    let old = access.log_in(HERE, None, "correct horse".into()).await.unwrap();
     set(folder.path(), "another horse");
-    assert!(matches!(access.log_in(HERE, "correct horse".into()).await, Err(LoginError::Wrong)));
-    let new = access.log_in(HERE, "another horse".into()).await.unwrap();
+    assert!(matches!(
+        access.log_in(HERE, None, "correct horse".into()).await,
+        Err(LoginError::Wrong)
+    ));
+    let new = access.log_in(HERE, None, "another horse".into()).await.unwrap();
     assert_eq!(access.recognise(&bearer(&old.token)), None);
     assert!(access.recognise(&bearer(&new.token)).is_some());
     // Whoever does not log in anew is out too.
@@ -134,7 +137,7 @@ async fn a_password_that_is_taken_away_ends_all_logins() {
     let folder = tempfile::tempdir().unwrap();
     set(folder.path(), "correct horse");
     let access = Access::new(&config("0.0.0.0:0", folder.path()), Entry::Password).unwrap();
-    let granted = access.log_in(HERE, "correct horse".into()).await.unwrap();
+    let granted = access.log_in(HERE, None, "correct horse".into()).await.unwrap();
     std::fs::remove_file(folder.path().join("password")).unwrap();
     assert_eq!(access.ended().await.len(), 1);
     assert_eq!(access.recognise(&bearer(&granted.token)), None);
@@ -144,7 +147,7 @@ async fn a_password_that_is_taken_away_ends_all_logins() {
 async fn without_a_password_nobody_logs_in() {
     let folder = tempfile::tempdir().unwrap();
     let access = Access::new(&config("127.0.0.1:0", folder.path()), Entry::Password).unwrap();
-    let absent = access.log_in(HERE, "correct horse".into()).await;
+    let absent = access.log_in(HERE, None, "correct horse".into()).await;
     assert!(matches!(absent, Err(LoginError::Password(PasswordError::Absent))));
     assert_eq!(access.recognise(&HeaderMap::new()), None);
     assert!(access.lacks_password());

@@ -1,0 +1,117 @@
+//! Which route needs what: the one table of it.
+
+use axum::http::Method;
+
+use super::access::accounts::Role;
+
+/// What a route asks of who calls it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Need {
+    /// Nothing, so that there is a way in, and for what watches over the device.
+    Nothing,
+    /// A login or token of this role, or one that may more.
+    Role(Role),
+}
+
+use Need::Nothing;
+
+const VIEWER: Need = Need::Role(Role::Viewer);
+const OPERATOR: Need = Need::Role(Role::Operator);
+const ADMINISTRATOR: Need = Need::Role(Role::Administrator);
+
+/// Methods in the document's words; `get` is for HEAD too.
+type Methods = &'static [(&'static str, Need)];
+
+/// Every route, by its path in the document.
+const ROUTES: &[(&str, Methods)] = &[
+    ("/", &[("get", VIEWER)]),
+    ("/login", &[("get", Nothing)]),
+    // The pages' code, which is no secret.
+    ("/page/{file}", &[("get", Nothing)]),
+    ("/healthz", &[("get", Nothing)]),
+    ("/metrics", &[("get", VIEWER)]),
+    // A browser asks before a foreign page's request, and never with a login.
+    ("/whep", &[("post", VIEWER), ("options", Nothing)]),
+    ("/whep/{id}", &[("patch", VIEWER), ("delete", VIEWER), ("options", Nothing)]),
+    ("/api/v1/webrtc/offer", &[("post", VIEWER)]),
+    ("/api/v1/webrtc/candidate", &[("post", VIEWER)]),
+    ("/api/v1/sessions/{id}", &[("delete", VIEWER)]),
+    ("/api/v1/liveview/start", &[("post", VIEWER)]),
+    // For everybody who looks.
+    ("/api/v1/liveview/stop", &[("post", OPERATOR)]),
+    ("/api/v1/snapshot.jpg", &[("get", VIEWER)]),
+    ("/api/v1/stream.mjpeg", &[("get", VIEWER)]),
+    ("/api/v1/knock", &[("get", VIEWER)]),
+    ("/api/v1/status", &[("get", VIEWER)]),
+    ("/api/v1/ice-servers", &[("get", VIEWER)]),
+    ("/api/v1/openapi.json", &[("get", VIEWER)]),
+    ("/api/v1/config", &[("get", OPERATOR), ("patch", OPERATOR)]),
+    ("/api/v1/config/reload", &[("post", OPERATOR)]),
+    ("/api/v1/models", &[("get", VIEWER), ("post", OPERATOR)]),
+    ("/api/v1/models/active", &[("put", OPERATOR)]),
+    ("/api/v1/models/{name}", &[("delete", OPERATOR)]),
+    ("/api/v1/device/name", &[("put", ADMINISTRATOR)]),
+    // Some settings need it.
+    ("/api/v1/device/restart", &[("post", OPERATOR)]),
+    // Addresses of those who look.
+    ("/api/v1/log", &[("get", ADMINISTRATOR)]),
+    ("/api/v1/login", &[("post", Nothing)]),
+    ("/api/v1/logout", &[("post", VIEWER)]),
+    ("/api/v1/me", &[("get", VIEWER)]),
+    ("/api/v1/me/password", &[("put", VIEWER)]),
+    ("/api/v1/users", &[("get", ADMINISTRATOR), ("post", ADMINISTRATOR)]),
+    ("/api/v1/users/{name}", &[("patch", ADMINISTRATOR), ("delete", ADMINISTRATOR)]),
+    ("/api/v1/tokens", &[("get", ADMINISTRATOR), ("post", ADMINISTRATOR)]),
+    ("/api/v1/tokens/{name}", &[("delete", ADMINISTRATOR)]),
+    ("/api/v1/logins", &[("get", ADMINISTRATOR)]),
+    ("/api/v1/logins/{id}", &[("delete", ADMINISTRATOR)]),
+];
+
+/// What a request needs, by the path of the route that it matches; `None`: it matches none,
+/// which nobody is told without a login.
+#[must_use]
+pub fn need(method: &Method, route: Option<&str>) -> Need {
+    let Some(route) = route else { return VIEWER };
+    let known = ROUTES.iter().find(|(path, _)| *path == route);
+    // What nobody has thought of is for those who may do everything.
+    let Some((_, methods)) = known else { return ADMINISTRATOR };
+    let word = if method == Method::HEAD { "GET" } else { method.as_str() };
+    let asked = methods.iter().find(|(method, _)| method.eq_ignore_ascii_case(word));
+    // Another method has no handler, so that the answer is the same for all who may come.
+    asked.or(methods.first()).map_or(ADMINISTRATOR, |(_, need)| *need)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::collections::BTreeSet;
+
+    use super::super::router;
+    use super::*;
+
+    #[test]
+    fn the_table_has_every_route_of_the_document_and_no_other() {
+        let document = serde_json::to_value(router::routes().into_openapi()).unwrap();
+        let mut documented = BTreeSet::from([("/page/{file}", "get")]);
+        for (path, operations) in document["paths"].as_object().unwrap() {
+            documented
+                .extend(operations.as_object().unwrap().keys().map(|word| (&**path, &**word)));
+        }
+        let listed = ROUTES
+            .iter()
+            .flat_map(|(path, methods)| methods.iter().map(move |(method, _)| (*path, *method)));
+        let listed: Vec<_> = listed.collect();
+        let known: BTreeSet<_> = listed.iter().copied().collect();
+        assert_eq!(known.len(), listed.len(), "each stands there once");
+        assert_eq!(known, documented);
+    }
+
+    #[test]
+    fn what_is_not_in_the_table_is_not_open() {
+        assert_eq!(need(&Method::GET, None), VIEWER);
+        assert_eq!(need(&Method::GET, Some("/api/v1/new")), ADMINISTRATOR);
+        assert_eq!(need(&Method::HEAD, Some("/api/v1/config")), OPERATOR);
+        assert_eq!(need(&Method::GET, Some("/api/v1/login")), Nothing);
+    }
+}
