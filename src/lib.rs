@@ -35,6 +35,8 @@ pub mod sessions;
 
 pub mod device;
 
+pub mod tls;
+
 pub mod http;
 
 pub mod cli;

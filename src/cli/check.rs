@@ -217,7 +217,7 @@ fn login(config: &Config, service: Option<&Service>) -> Outcome {
 }
 
 async fn listening(config: &Config) -> Outcome {
-    match http::bind(&config.http.listen).await {
+    match http::bind(&config.http.listen, &config.http.listen_https).await {
         Ok(listeners) => {
             Fine(listeners.announcement().replace("listening ", "").trim().replace('\n', ", "))
         }

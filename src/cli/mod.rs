@@ -65,6 +65,9 @@ pub struct RunArgs {
     /// Address to listen on, ADDRESS:PORT; port 0 takes a free one; may be repeated
     #[arg(long, value_name = "ADDR")]
     pub listen: Vec<String>,
+    /// Address to listen on with TLS, ADDRESS:PORT; may be repeated
+    #[arg(long, value_name = "ADDR")]
+    pub listen_https: Vec<String>,
     /// Ask for no login; refused unless every listening address is loopback
     #[arg(long)]
     pub open: bool,
@@ -165,7 +168,11 @@ impl RunArgs {
             self.source.iter().map(|text| Layer::argument("--source", "camera", "source", text));
         let listen = (!self.listen.is_empty())
             .then(|| Layer::argument("--listen", "http", "listen", &self.listen.join(",")));
-        source.chain(listen).collect()
+        let https = (!self.listen_https.is_empty()).then(|| {
+            let addresses = self.listen_https.join(",");
+            Layer::argument("--listen-https", "http", "listen_https", &addresses)
+        });
+        source.chain(listen).chain(https).collect()
     }
 }
 

@@ -1,7 +1,7 @@
 //! `signpost run`: the composition root. Boot, ready, shutdown.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -22,6 +22,7 @@ use crate::model::{Bundle, Places, Wanted};
 use crate::recognition::exchange;
 use crate::recognition::worker::{PREDICTIONS, Wiring};
 use crate::sessions::{self, Sessions};
+use crate::tls::{self, authority::Names};
 
 /// Everything has to be down by then; what is not is named and left behind.
 const SHUTDOWN: Duration = Duration::from_secs(8);
@@ -48,6 +49,12 @@ async fn serve(args: &RunArgs, config: Config, journal: Journal) -> Result<(), F
     let hangup = signal(SignalKind::hangup()).or_exit(Exit::Camera)?;
     let entry = if args.open { Entry::Free } else { Entry::Password };
     let (listeners, access) = open(&config, entry).await?;
+    let device_name = Arc::new(watch::Sender::new(device_name()));
+    let https = listeners.https().map(|port| {
+        let started = tls::start(certificates(&config, device_name.subscribe()));
+        started.map(|started| (http::Https { tls: started.tls, port }, started.owner))
+    });
+    let (https, tls_owner) = https.transpose().or_exit(Exit::Configuration)?.unzip();
     gstreamer::init().or_exit(Exit::Camera)?;
     if args.source.is_some()
         && let Some(config::Source::File(path)) = config.cameras.first().map(|first| &first.source)
@@ -101,6 +108,9 @@ async fn serve(args: &RunArgs, config: Config, journal: Journal) -> Result<(), F
         owners.watch(format!("camera {}", camera.name()), Exit::Camera, started.owner);
     }
     owners.watch("recognition", Exit::Model, joined(recognition.owner));
+    if let Some(owner) = tls_owner {
+        owners.watch("the owner of certificates", Exit::Configuration, joined(owner));
+    }
     owners.watch("the sessions' owner", Exit::Camera, ended(sessions.status()));
     let handles = http::Owners {
         cameras,
@@ -111,14 +121,17 @@ async fn serve(args: &RunArgs, config: Config, journal: Journal) -> Result<(), F
         failed: failures,
         clock,
         keeper,
+        https: https.clone(),
+        device_name,
     };
-    let app = App::new(config.clone(), access, handles, &device_name());
+    let tls = https.map(|https| https.tls);
+    let app = App::new(config.clone(), access, handles);
     announce(&listeners.announcement()).or_exit(Exit::Camera)?;
     let refusals = app.refusals.clone();
     let following = tokio::spawn(reload::follow(app.clone(), hangup, journal, stopped.clone()));
     owners.watch("who reads the configuration again", Exit::Camera, following);
     let (router, server) = (http::router(app.clone()), app.clone());
-    let server = http::serve(listeners, router, refusals, move || server.tick(), stopped);
+    let server = http::serve(listeners, tls, router, refusals, move || server.tick(), stopped);
     owners.watch("the HTTP server", Exit::Camera, flat(tokio::spawn(server)));
 
     let outcome = tokio::select! {
@@ -166,7 +179,8 @@ async fn open(config: &Config, entry: Entry) -> Result<(Listeners, Access), Fail
     let handed = handed.or_exit(Exit::Camera)?;
     if handed.is_empty() {
         let access = Access::new(config, entry).or_exit(Exit::Configuration)?;
-        let listeners = http::bind(&config.http.listen).await.or_exit(Exit::Configuration)?;
+        let listeners = http::bind(&config.http.listen, &config.http.listen_https).await;
+        let listeners = listeners.or_exit(Exit::Configuration)?;
         return Ok((listeners, access));
     }
     let listeners = http::inherit(handed).context("taking the sockets of systemd");
@@ -223,6 +237,21 @@ pub(super) async fn cameras(config: &Config) -> Result<Vec<camera::Settings>, Fa
         devices: devices.clone().filter(|_| plugged(camera)),
     });
     Ok(settings.collect())
+}
+
+/// What the owner of certificates is given.
+fn certificates(config: &Config, device_name: watch::Receiver<String>) -> tls::Settings {
+    let addresses = || {
+        let found = if_addrs::get_if_addrs().unwrap_or_default();
+        found.into_iter().map(|one| one.ip())
+    };
+    let built = env!("SIGNPOST_BUILT").parse().expect("the build script writes a number");
+    tls::Settings {
+        state_dir: config.state_dir().to_owned(),
+        names: Box::new(move || Names::new(&device_name.borrow(), addresses())),
+        built: SystemTime::UNIX_EPOCH + Duration::from_secs(built),
+        clock: SystemTime::now,
+    }
 }
 
 /// Tells the address on standard output, where scripts read it.

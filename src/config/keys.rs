@@ -123,6 +123,9 @@ pub const SOURCE_WORDS: &str =
 pub const KEYS: &[Key] = &[
     key("http", "listen", Kind::List("1 to 16 of ADDRESS:PORT"), r#"["127.0.0.1:8080"]"#)
         .api(Api::Shut(NETWORK)),
+    key("http", "listen_https", Kind::List("up to 16 of ADDRESS:PORT"), "[]")
+        .api(Api::Shut(NETWORK)),
+    key("http", "plain", Kind::Word(PLAIN), r#""redirect""#).live().api(Api::Shut(NETWORK)),
     key("http", "allowed_hosts", Kind::List("host names without port"), "[]")
         .live()
         .api(Api::Shut(FOREIGN)),
@@ -190,6 +193,9 @@ pub const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
 
 /// Viewers at most.
 pub const MOST_VIEWERS: u64 = 64;
+
+/// What is served without TLS where there is HTTPS.
+const PLAIN: &[&str] = &["redirect", "view"];
 
 const NETWORK: &str = "it decides who reaches this device, and a wrong one locks everybody out";
 const FOREIGN: &str = "it lets pages of others reach this device";

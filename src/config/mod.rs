@@ -31,8 +31,8 @@ pub use ownership::complaints;
 pub use problem::{Origin, Problem, Problems, without_secrets};
 pub use running::{Change, Refused};
 pub use values::{
-    Access, Camera, Config, Effective, Encoder, Flip, Http, Ice, IceServer, Log, Model, Sessions,
-    Source, TransportPolicy, Watchdog, is_loopback,
+    Access, Camera, Config, Effective, Encoder, Flip, Http, Ice, IceServer, Log, Model, Plain,
+    Sessions, Source, TransportPolicy, Watchdog, is_loopback,
 };
 
 /// Lays `layers` over each other, the last on top, and validates the result.

@@ -90,6 +90,7 @@ impl Running {
         let (started, wanted) = (&self.started, &self.wanted);
         let mut now = (**wanted).clone();
         now.http.listen.clone_from(&started.http.listen);
+        now.http.listen_https.clone_from(&started.http.listen_https);
         now.access.clone_from(&started.access);
         now.cameras.clone_from(&started.cameras);
         if self.has_same_cameras() {

@@ -20,12 +20,17 @@ pub fn validate(settings: &Settings, state_dir: &Path) -> (Config, Vec<Problem>)
     let mut check = Check { settings, problems: Vec::new(), effective: Vec::new() };
     let http = Http {
         listen: check.list("http", "listen", |item| words::listen(item.as_str()?)),
+        listen_https: check.list("http", "listen_https", |item| words::listen(item.as_str()?)),
+        plain: check.text("http", "plain", words::plain),
         allowed_hosts: check.list("http", "allowed_hosts", |item| words::host(item.as_str()?)),
         allowed_origins: check
             .list("http", "allowed_origins", |item| words::origin(item.as_str()?)),
     };
     if !(1..=16).contains(&http.listen.len()) {
         check.reject("http", "listen", None);
+    }
+    if http.listen_https.len() > 16 {
+        check.reject("http", "listen_https", None);
     }
     let access = Access {
         password_file: state_dir.join(check.text("access", "password_file", words::path)),

@@ -74,8 +74,21 @@ pub struct Http {
     pub listen: Vec<SocketAddr>,
     /// Host names that requests may ask for, beside our own; lower case.
     pub allowed_hosts: Vec<String>,
+    /// Addresses of HTTPS; none is usual where systemd hands over sockets.
+    pub listen_https: Vec<SocketAddr>,
+    /// What is served without TLS where there is HTTPS.
+    pub plain: Plain,
     /// Origins of foreign pages that may use WHEP; lower case, no slash at the end.
     pub allowed_origins: Vec<String>,
+}
+
+/// What is served without TLS where there is HTTPS too.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Plain {
+    /// The way to HTTPS.
+    Redirect,
+    /// What viewers may do.
+    View,
 }
 
 /// `[access]`

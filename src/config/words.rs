@@ -9,7 +9,7 @@ use log::LevelFilter;
 use toml::Value;
 
 use super::keys;
-use super::values::{Flip, IceServer, TransportPolicy};
+use super::values::{Flip, IceServer, Plain, TransportPolicy};
 
 /// The port of an address that is given without one.
 const PORT: u16 = 8080;
@@ -87,6 +87,15 @@ pub fn transport_policy(word: &str) -> Option<TransportPolicy> {
     match word {
         "all" => Some(TransportPolicy::All),
         "relay" => Some(TransportPolicy::Relay),
+        _ => None,
+    }
+}
+
+/// `redirect` or `view`.
+pub fn plain(word: &str) -> Option<Plain> {
+    match word {
+        "redirect" => Some(Plain::Redirect),
+        "view" => Some(Plain::View),
         _ => None,
     }
 }

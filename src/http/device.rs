@@ -107,14 +107,20 @@ async fn name(
         Problem::new(rejection.status(), "body not understood", rejection.body_text(), hint)
     })?;
     let name = Name::parse(&wish.name)?;
-    device::set_name(&name).await?;
+    named(&app, &name).await?;
+    Ok(Json(wish))
+}
+
+/// Gives the device its name.
+pub(super) async fn named(app: &App, name: &Name) -> Result<(), DeviceError> {
+    device::set_name(name).await?;
     // Without it the device has its name all the same.
-    if let Err(error) = device::announce(&name).await {
+    if let Err(error) = device::announce(name).await {
         log::warn!("the device is not found as {}.local before a restart: {error}", name.as_str());
     }
     app.rename(name.as_str());
     log::info!("the device is named {}", name.as_str());
-    Ok(Json(wish))
+    Ok(())
 }
 
 /// What a restart answers.

@@ -60,7 +60,8 @@ impl Guard {
             names.push(device_name);
         }
         names.extend(http.allowed_hosts.iter().cloned());
-        let addresses = http.listen.iter().map(|address| address.ip().to_canonical()).collect();
+        let addresses = http.listen.iter().chain(&http.listen_https);
+        let addresses = addresses.map(|address| address.ip().to_canonical()).collect();
         Self { names, addresses, origins: http.allowed_origins.clone() }
     }
 

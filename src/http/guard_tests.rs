@@ -11,6 +11,8 @@ use crate::config::Http;
 fn guard() -> Guard {
     let http = Http {
         listen: vec!["0.0.0.0:8080".parse().unwrap(), "[fd00::7]:80".parse().unwrap()],
+        listen_https: Vec::new(),
+        plain: config::Plain::Redirect,
         allowed_hosts: vec!["door.example".into(), "203.0.113.9".into()],
         allowed_origins: vec!["https://wall.example".into()],
     };

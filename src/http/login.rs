@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::header::SET_COOKIE;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tokio::time::MissedTickBehavior;
@@ -14,8 +14,9 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::access::accounts::Role;
-use super::access::{Access, COOKIE_NAME, Entry};
-use super::{App, Ends, Problem};
+use super::access::{Access, COOKIE_NAME, Entry, Granted, SECURE_COOKIE_NAME};
+use super::server::Scheme;
+use super::{App, Ends, Problem, secure};
 use crate::sessions::Sessions;
 
 /// A new password, and the end of a login, ends sessions after so long.
@@ -79,16 +80,33 @@ async fn log_in(
         return Ok(Json(answer).into_response());
     }
     let granted = app.access.log_in(ends.peer.ip(), request.user, request.password).await?;
-    let lasts = granted.lasts.as_secs();
-    let token = granted.token.text();
-    let cookie = cookie(token, lasts);
-    let answer = LoginAnswer {
+    if granted.role > secure::most(&app, ends) {
+        app.access.end(&granted.token);
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "HTTPS only",
+            "without TLS only viewers log in, because everybody on the network can listen",
+            "open the page with https:// in front",
+        ));
+    }
+    let role = granted.role;
+    Ok(self::granted(ends.scheme, &granted, |token, expires_in_s| LoginAnswer {
         status: "success",
-        token: Some(token.to_owned()),
-        expires_in_s: Some(lasts),
-        role: granted.role,
-    };
-    Ok(([(SET_COOKIE, cookie)], Json(answer)).into_response())
+        token: Some(token),
+        expires_in_s: Some(expires_in_s),
+        role,
+    }))
+}
+
+/// The answer to who has come in: a cookie, and what `answer` makes of token and seconds.
+pub(super) fn granted<T: Serialize>(
+    scheme: Scheme,
+    granted: &Granted,
+    answer: impl FnOnce(String, u64) -> T,
+) -> Response {
+    let (token, lasts) = (granted.token.text(), granted.lasts.as_secs());
+    let cookie = cookie(scheme, token, lasts);
+    ([(SET_COOKIE, cookie)], Json(answer(token.to_owned(), lasts))).into_response()
 }
 
 /// What a logout answers.
@@ -101,10 +119,15 @@ struct LogoutAnswer {
 /// Ends the login that the request shows, and what is watched with it.
 #[utoipa::path(post, path = "/api/v1/logout", tag = "login",
     responses((status = 200, description = "logged out", body = LogoutAnswer)))]
-async fn log_out(State(app): State<App>, headers: HeaderMap) -> Response {
+async fn log_out(
+    State(app): State<App>,
+    Extension(ends): Extension<Ends>,
+    headers: HeaderMap,
+) -> Response {
     app.access.log_out(&headers);
     end_sessions(&app.access, &app.sessions).await;
-    ([(SET_COOKIE, cookie("", 0))], Json(LogoutAnswer { status: "success" })).into_response()
+    ([(SET_COOKIE, cookie(ends.scheme, "", 0))], Json(LogoutAnswer { status: "success" }))
+        .into_response()
 }
 
 /// Ends the sessions of every login that has ended, until the last [`App`] is gone.
@@ -127,8 +150,12 @@ async fn end_sessions(access: &Access, sessions: &Sessions) {
 }
 
 /// Out of reach for scripts, and never sent along by another site's page.
-fn cookie(token: &str, lasts_s: u64) -> HeaderValue {
+fn cookie(scheme: Scheme, token: &str, lasts_s: u64) -> HeaderValue {
+    let (name, secure) = match scheme {
+        Scheme::Http => (COOKIE_NAME, ""),
+        Scheme::Https => (SECURE_COOKIE_NAME, "; Secure"),
+    };
     let text =
-        format!("{COOKIE_NAME}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={lasts_s}");
+        format!("{name}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={lasts_s}{secure}");
     HeaderValue::from_str(&text).expect("a token is hexadecimal")
 }

@@ -21,7 +21,9 @@ mod process;
 mod refusals;
 mod roles;
 mod router;
+mod secure;
 mod server;
+mod setup;
 mod silent;
 mod status;
 mod stills;
@@ -43,7 +45,8 @@ pub use access::{Access, AccessError, Caller, Entry};
 pub use problem::Problem;
 pub use refusals::Refusals;
 pub use router::{BODY_LIMIT, router};
-pub use server::{BindError, Ends, Listeners, bind, inherit, serve};
+pub use secure::Https;
+pub use server::{BindError, Ends, Listeners, Scheme, bind, inherit, serve};
 pub use silent::Silent;
 
 use crate::camera::Camera;
@@ -67,6 +70,8 @@ pub struct App {
     pub sessions: Sessions,
     /// What is refused at limits; [`serve`] counts here too.
     pub refusals: Refusals,
+    /// Where HTTPS is served, if it is.
+    https: Option<Https>,
     /// Who changes the configuration, one change at a time.
     keeper: Arc<tokio::sync::Mutex<Keeper>>,
     settled: watch::Receiver<Settled>,
@@ -108,17 +113,20 @@ pub struct Owners {
     pub clock: Clock,
     /// Who changes the configuration.
     pub keeper: Keeper,
+    /// Where HTTPS is served, if it is.
+    pub https: Option<Https>,
+    /// The host name, under which the device's own page is opened.
+    pub device_name: Arc<watch::Sender<String>>,
 }
 
 impl App {
     /// Puts the parts together, starts counting results and ending the sessions of
-    /// logins that end. `device_name`: the
-    /// host name, under which the device's own page is opened. Needs tokio.
+    /// logins that end. Needs tokio.
     #[must_use]
-    pub fn new(config: Arc<Config>, access: Access, owners: Owners, device_name: &str) -> Self {
+    pub fn new(config: Arc<Config>, access: Access, owners: Owners) -> Self {
         let Owners { cameras, sessions, recognition, bundles, clock, keeper, .. } = owners;
-        let Owners { predictions, failed, .. } = owners;
-        let guard = guard::Guard::new(&config.http, device_name);
+        let Owners { predictions, failed, https, device_name, .. } = owners;
+        let guard = guard::Guard::new(&config.http, &device_name.borrow());
         let guard = Arc::new(watch::Sender::new(guard));
         let offers = offers::Offers::new(config.sessions.offers_per_minute);
         let offers = Arc::new(Mutex::new(offers));
@@ -132,16 +140,18 @@ impl App {
         let (served, kept) = (clock.mark(), clock.mark());
         let (access, started) = (Arc::new(access), Instant::now());
         login::follow(&access, sessions.clone());
+        setup::follow(&access, https.clone());
         Self {
             config,
             cameras,
             access,
             sessions,
             refusals: Refusals::default(),
+            https,
             keeper,
             settled,
             guard,
-            device_name: Arc::new(watch::Sender::new(device_name.to_owned())),
+            device_name,
             offers,
             readers,
             journals,
@@ -160,6 +170,9 @@ impl App {
         self.device_name.send_replace(device_name.to_owned());
         let http = &self.settled.borrow().now.http;
         self.guard.send_replace(guard::Guard::new(http, device_name));
+        if let Some(https) = &self.https {
+            https.tls.look();
+        }
     }
 
     /// The server says that it is well.

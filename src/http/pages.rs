@@ -34,8 +34,13 @@ const LIVE: Page = page!("/", "text/html; charset=utf-8", "index.html");
 /// The login page.
 const LOGIN: Page = page!("/login", "text/html; charset=utf-8", "login.html");
 
-/// The login page of a device that has no password yet.
-const UNSET: Page = page!("/login", "text/html; charset=utf-8", "unset.html");
+/// The only page of a device that has no password yet.
+const SETUP: Page = page!("/setup", "text/html; charset=utf-8", "setup.html");
+
+/// How to trust the device's certificate.
+const TRUST: Page = page!("/trust", "text/html; charset=utf-8", "trust.html");
+/// In place of pages while there is no certificate.
+const WAITING: Page = page!("/", "text/html; charset=utf-8", "waiting.html");
 
 /// What the pages load.
 pub const ASSETS: &[Page] = &[
@@ -43,7 +48,7 @@ pub const ASSETS: &[Page] = &[
     page!("/page/icon.svg", "image/svg+xml", "icon.svg"),
     page!("/page/api.js", "text/javascript; charset=utf-8", "api.js"),
     page!("/page/login.js", "text/javascript; charset=utf-8", "login.js"),
-    page!("/page/unset.js", "text/javascript; charset=utf-8", "unset.js"),
+    page!("/page/setup.js", "text/javascript; charset=utf-8", "setup.js"),
     page!("/page/words.js", "text/javascript; charset=utf-8", "words.js"),
     page!("/page/channel.js", "text/javascript; charset=utf-8", "channel.js"),
     page!("/page/clearing.js", "text/javascript; charset=utf-8", "clearing.js"),
@@ -60,25 +65,44 @@ pub const ASSETS: &[Page] = &[
     page!("/page/status.js", "text/javascript; charset=utf-8", "status.js"),
     page!("/page/transcript.js", "text/javascript; charset=utf-8", "transcript.js"),
     page!("/page/trouble.js", "text/javascript; charset=utf-8", "trouble.js"),
+    page!("/page/trust.js", "text/javascript; charset=utf-8", "trust.js"),
     page!("/page/viewing.js", "text/javascript; charset=utf-8", "viewing.js"),
 ];
 
 /// The two pages and what they load.
 pub fn routes() -> OpenApiRouter<App> {
-    let pages = OpenApiRouter::new().routes(routes!(live)).routes(routes!(login));
+    let pages = OpenApiRouter::new()
+        .routes(routes!(live))
+        .routes(routes!(login))
+        .routes(routes!(trust))
+        .routes(routes!(setup));
     pages.merge(Router::new().route("/page/{file}", get(asset)).into())
 }
 
 /// Whether a person without login who opens `path` is led to the login page.
 #[must_use]
 pub fn is_page(path: &str) -> bool {
-    path == LIVE.path
+    [LIVE.path, LOGIN.path, SETUP.path].contains(&path)
 }
 
 /// A file that the pages load.
 async fn asset(uri: Uri, headers: HeaderMap) -> Response {
     let asset = ASSETS.iter().find(|asset| asset.path == uri.path());
     asset.map_or(StatusCode::NOT_FOUND.into_response(), |asset| asset.answer(&headers))
+}
+
+/// How to trust the device's certificate, in two steps.
+#[utoipa::path(get, path = "/trust", tag = "page", security(()), responses(
+    (status = 200, description = "the page", content_type = "text/html"),
+))]
+async fn trust(headers: HeaderMap) -> Response {
+    TRUST.answer(&headers)
+}
+
+/// In place of every page while there is no certificate.
+#[must_use]
+pub fn waiting() -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, WAITING.answer(&HeaderMap::new())).into_response()
 }
 
 /// The live page.
@@ -92,16 +116,30 @@ async fn live(headers: HeaderMap) -> Response {
 
 /// The login page.
 #[utoipa::path(get, path = "/login", tag = "page", security(()), responses(
-    (status = 200, description = "the login page, or how to set the device's password",
-        content_type = "text/html"),
-    (status = 303, description = "no login is asked for, or it is done: to /"),
+    (status = 200, description = "the login page", content_type = "text/html"),
+    (status = 303, description = "no login is asked for, or it is done: to /; no password is set: \
+        to /setup"),
 ))]
 async fn login(State(app): State<App>, headers: HeaderMap) -> Response {
     if app.access.entry() == Entry::Free || app.access.recognise(&headers).is_some() {
         return Redirect::to(LIVE.path).into_response();
     }
-    let page = if app.access.lacks_password() { UNSET } else { LOGIN };
-    page.answer(&headers)
+    if app.access.lacks_password() {
+        return Redirect::to(SETUP.path).into_response();
+    }
+    LOGIN.answer(&headers)
+}
+
+/// The set-up of a device that has no password yet.
+#[utoipa::path(get, path = "/setup", tag = "page", security(()), responses(
+    (status = 200, description = "the page", content_type = "text/html"),
+    (status = 303, description = "it is set up: to /login"),
+))]
+async fn setup(State(app): State<App>, headers: HeaderMap) -> Response {
+    if !app.access.lacks_password() {
+        return Redirect::to(LOGIN.path).into_response();
+    }
+    SETUP.answer(&headers)
 }
 
 impl Page {
@@ -143,7 +181,7 @@ mod tests {
     #[test]
     fn what_a_page_loads_is_served() {
         let mut found = 0;
-        for page in ASSETS.iter().chain([&LIVE, &LOGIN, &UNSET]) {
+        for page in ASSETS.iter().chain([&LIVE, &LOGIN, &SETUP, &TRUST, &WAITING]) {
             for path in named(page.text) {
                 found += 1;
                 let loaded = ASSETS.iter().any(|asset| asset.path == path);
@@ -155,7 +193,7 @@ mod tests {
 
     #[test]
     fn pages_hold_nothing_that_their_policy_forbids() {
-        for page in [&LIVE, &LOGIN, &UNSET] {
+        for page in [&LIVE, &LOGIN, &SETUP, &TRUST, &WAITING] {
             let text = page.text;
             for forbidden in
                 ["<style", "style=", "onclick=", "onload=", "javascript:", "//cdn", "https://"]

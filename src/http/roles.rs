@@ -26,6 +26,7 @@ type Methods = &'static [(&'static str, Need)];
 const ROUTES: &[(&str, Methods)] = &[
     ("/", &[("get", VIEWER)]),
     ("/login", &[("get", Nothing)]),
+    ("/setup", &[("get", Nothing)]),
     // The pages' code, which is no secret.
     ("/page/{file}", &[("get", Nothing)]),
     ("/healthz", &[("get", Nothing)]),
@@ -55,6 +56,16 @@ const ROUTES: &[(&str, Methods)] = &[
     ("/api/v1/device/restart", &[("post", OPERATOR)]),
     // Addresses of those who look.
     ("/api/v1/log", &[("get", ADMINISTRATOR)]),
+    ("/trust", &[("get", Nothing)]),
+    // What the handshake shows to everybody.
+    ("/api/v1/tls", &[("get", Nothing)]),
+    ("/api/v1/tls/authority.crt", &[("get", Nothing)]),
+    ("/api/v1/tls/authority.mobileconfig", &[("get", Nothing)]),
+    ("/api/v1/tls/fingerprint.svg", &[("get", Nothing)]),
+    ("/api/v1/tls/request", &[("get", ADMINISTRATOR)]),
+    ("/api/v1/tls/certificate", &[("put", ADMINISTRATOR), ("delete", ADMINISTRATOR)]),
+    ("/api/v1/tls/authority", &[("post", ADMINISTRATOR)]),
+    ("/api/v1/setup", &[("post", Nothing)]),
     ("/api/v1/login", &[("post", Nothing)]),
     ("/api/v1/logout", &[("post", VIEWER)]),
     ("/api/v1/me", &[("get", VIEWER)]),

@@ -15,9 +15,10 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::unread::Unread;
 use super::{
-    App, Ends, Problem, access, api, configuration, device, guard, health, liveview, login,
-    metrics, models, pages, problem, roles, stills, tokens, users, whep,
+    App, Caller, Ends, Problem, access, api, configuration, device, guard, health, liveview, login,
+    metrics, models, pages, problem, roles, secure, setup, stills, tokens, users, whep,
 };
+use access::accounts::Role;
 use roles::Need;
 
 /// The longest body of a route that does not say otherwise, in bytes. Offers do.
@@ -48,6 +49,8 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .merge(login::routes())
         .merge(users::routes())
         .merge(tokens::routes())
+        .merge(secure::routes())
+        .merge(setup::routes())
         .merge(api::routes())
         .merge(configuration::routes())
         .merge(health::routes())
@@ -117,16 +120,25 @@ fn checked_origin(app: &App, request: &Request) -> Result<Option<HeaderValue>, g
 async fn admitted(app: &App, mut request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let need = roles::need(request.method(), route);
-    match (app.access.recognise(request.headers()), need) {
+    if let Some(answer) = secure::in_place_of(app, &request, route, need) {
+        return answer;
+    }
+    let most = request.extensions().get().map_or(Role::Viewer, |ends| secure::most(app, *ends));
+    let caller = app.access.recognise(request.headers());
+    let caller = caller.map(|caller| Caller { role: caller.role.min(most), ..caller });
+    match (caller, need) {
         (Some(caller), Need::Role(role)) if caller.role < role => {
             return access::not_allowed(caller.role, role).into_response();
         }
         (Some(caller), _) => drop(request.extensions_mut().insert(caller)),
         (None, Need::Nothing) => {}
-        (None, _) if wants_page(&request) => return Redirect::to("/login").into_response(),
+        (None, _) if wants_page(&request) => {
+            let lacking = app.access.lacks_password();
+            return Redirect::to(if lacking { "/setup" } else { "/login" }).into_response();
+        }
         (None, _) => {
             let lacking = app.access.lacks_password();
-            let problem = if lacking { access::not_set_up() } else { access::not_logged_in() };
+            let problem = if lacking { setup::not_set_up() } else { access::not_logged_in() };
             let mut response = problem.into_response();
             let scheme = HeaderValue::from_static("Bearer");
             response.headers_mut().insert(WWW_AUTHENTICATE, scheme);

@@ -190,11 +190,22 @@ export const words = {
         },
     },
 
-    unset: {
-        title: "This device has no password yet",
-        why: "Until it has one, it shows no picture and takes no settings. Only who is on the device can set it, so that nobody else in this network does.",
-        how: "On the device, or over SSH, run:",
-        then: "This page goes on by itself as soon as the password is set.",
+    setup: {
+        title: "Set up this camera",
+        intro: "It is new, and shows nothing until it has a password.",
+        code: "Set-up code",
+        where: "On the device's screen and in its journal, as 7KQ2-M901. Or run on it: sudo signpost setup-code",
+        name: "Name (optional)",
+        found: (name) => `It will be found as ${name}.local`,
+        password: "Password of admin",
+        rule: "At least 8 characters; none that is soon guessed.",
+        again: "Once more",
+        button: "Set up",
+        noCode: "Type the set-up code first.",
+        badName: "A name has letters, digits and hyphens alone, and no hyphen at its ends.",
+        tooShort: "The password needs at least 8 characters.",
+        differ: "The two passwords differ.",
+        remark: (remark) => `The camera is set up, but it kept its name: ${remark}`,
     },
 
     login: {
@@ -208,6 +219,26 @@ export const words = {
         tooMany: (seconds) => `Too many tries. Wait ${seconds} seconds.`,
         unreachable: "The device does not answer. Check that it is switched on and in the same network.",
         other: (title) => `The device refused: ${title}`,
+    },
+
+    trust: {
+        title: "A connection that your browser trusts",
+        intro: "This camera vouches for itself, because nobody else knows it. Your browser warns until you trust it, once, in two steps.",
+        load: "Load its certificate, and compare.",
+        file: "Certificate (Windows, Android, Linux)",
+        profile: "Profile (iPhone, iPad, Mac)",
+        compare: "Your system shows this fingerprint (SHA-256) before it trusts. It must be the one that is printed on the device's console and in its journal:",
+        code: "The fingerprint as a QR code",
+        open: "Trust it, then open the camera by its name.",
+        ios: "iPhone, iPad: Settings, Profile Downloaded, Install. Then General, About, Certificate Trust Settings: switch it on.",
+        android: "Android: Settings, Security, Install a certificate, CA certificate.",
+        windows: "Windows: open the file, Install Certificate, Current User, Trusted Root Certification Authorities.",
+        mac: "Mac: open the profile, then System Settings, Profiles, Install.",
+        firefox: "Firefox: Settings, Certificates, View Certificates, Authorities, Import.",
+        limits: "What you trust is good for this camera's name and addresses alone. Whoever steals it can vouch for nothing else.",
+        none: "This device serves no HTTPS.",
+        waiting: (why) => `There is no certificate yet: ${why}`,
+        brought: "This device shows a certificate of its owner's authority. If your browser warns, ask who runs the device.",
     },
 };
 

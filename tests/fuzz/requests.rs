@@ -150,7 +150,7 @@ fn request(bytes: &[u8]) -> Option<Request<Body>> {
 
 fn finished(request: Builder, body: &[u8]) -> Option<Request<Body>> {
     let peer = SocketAddr::new(LOCAL.ip(), 40000);
-    request.extension(Ends { peer, local: LOCAL }).body(Body::from(body.to_vec())).ok()
+    request.extension(Ends { peer, local: LOCAL, scheme: Scheme::Http }).body(Body::from(body.to_vec())).ok()
 }
 
 /// The first line without its end, and what follows.

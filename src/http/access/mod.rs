@@ -6,6 +6,7 @@ mod attempts;
 mod logins;
 pub mod password;
 mod refusal;
+pub mod setup;
 pub mod store;
 
 use std::net::{IpAddr, SocketAddr};
@@ -25,13 +26,16 @@ use self::attempts::{Attempts, Taken};
 pub use self::logins::{Login, LoginId, Token};
 use self::logins::{Logins, TokenHash};
 use self::password::PasswordError;
-pub use self::refusal::{LoginError, not_allowed, not_logged_in, not_set_up};
+pub use self::refusal::{LoginError, SetUpError, not_allowed, not_logged_in};
 use super::Problem;
 use crate::config::{self, Config};
 use crate::errors;
 
 /// The cookie that holds the token.
 pub const COOKIE_NAME: &str = "signpost_login";
+/// ... under TLS: a browser takes one of this name from nobody else, nor over plain HTTP
+/// (RFC 6265bis, 4.1.3.2).
+pub const SECURE_COOKIE_NAME: &str = "__Host-signpost_login";
 /// Passwords hashed at the same time. Each takes a core and 19 MiB, and the video
 /// needs the others.
 const HASHES: usize = 1;
@@ -80,6 +84,7 @@ pub struct Access {
     entry: Entry,
     password_file: PathBuf,
     accounts_file: PathBuf,
+    setup_file: PathBuf,
     login: Duration,
     hashing: Arc<Semaphore>,
     /// Held by who changes accounts.
@@ -118,8 +123,9 @@ impl Access {
     /// # Errors
     /// Others can reach us, and nothing would be asked of them, or there is no password.
     pub fn new(config: &Config, entry: Entry) -> Result<Self, AccessError> {
-        let access = Self::as_service(config, &config.http.listen, entry)?;
-        if let Some(address) = reachable(&config.http.listen) {
+        let addresses = [&config.http.listen[..], &config.http.listen_https].concat();
+        let access = Self::as_service(config, &addresses, entry)?;
+        if let Some(address) = reachable(&addresses) {
             let needs = |source| AccessError::NeedsPassword { address, source };
             password::read(&access.password_file).map_err(needs)?;
         }
@@ -151,6 +157,7 @@ impl Access {
             entry,
             password_file,
             accounts_file,
+            setup_file: setup::file(config.state_dir()),
             login: config.access.login,
             hashing: Arc::new(Semaphore::new(HASHES)),
             changing: Arc::default(),
@@ -288,6 +295,11 @@ impl Access {
             }
         }
         state.logins.take_ended(Instant::now())
+    }
+
+    /// Ends a login that was just granted.
+    pub fn end(&self, token: &Token) {
+        self.lock().logins.end(&TokenHash::of(token.text()));
     }
 
     /// Ends the logins that a request shows.
@@ -431,7 +443,7 @@ fn tokens(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let cookies = cookies.flat_map(|value| value.split(';'));
     let cookies = cookies.filter_map(|pair| {
         let (name, token) = pair.trim().split_once('=')?;
-        (name == COOKIE_NAME).then_some(token)
+        [COOKIE_NAME, SECURE_COOKIE_NAME].contains(&name).then_some(token)
     });
     bearer.into_iter().chain(cookies)
 }

@@ -6,20 +6,10 @@ use axum::http::StatusCode;
 
 use super::accounts::{AccountsError, Role};
 use super::password::PasswordError;
+use super::setup::SetupError;
 use super::store::ChangeError;
 use crate::errors;
 use crate::http::Problem;
-
-/// What an API route answers while there is no password.
-#[must_use]
-pub fn not_set_up() -> Problem {
-    Problem::new(
-        StatusCode::UNAUTHORIZED,
-        "no password is set",
-        "this device has no password yet, so nobody can log in",
-        "run `sudo signpost password` on the device",
-    )
-}
 
 /// What an API route answers to nobody.
 #[must_use]
@@ -101,6 +91,74 @@ impl From<LoginError> for Problem {
                     "the device cannot read its own password",
                     "run `signpost password` on the device",
                 )
+            }
+        }
+    }
+}
+
+/// Why a device is not set up.
+#[derive(Debug)]
+pub enum SetUpError {
+    /// It has a password.
+    Done,
+    /// Another code.
+    Wrong,
+    /// As with a login.
+    Login(LoginError),
+    /// The password cannot be one, or not be stored.
+    Change(ChangeError),
+    /// The code cannot be read.
+    Code(SetupError),
+}
+
+impl From<LoginError> for SetUpError {
+    fn from(error: LoginError) -> Self {
+        Self::Login(error)
+    }
+}
+
+impl From<ChangeError> for SetUpError {
+    fn from(error: ChangeError) -> Self {
+        Self::Change(error)
+    }
+}
+
+impl From<SetupError> for SetUpError {
+    fn from(error: SetupError) -> Self {
+        Self::Code(error)
+    }
+}
+
+impl From<SetUpError> for Problem {
+    fn from(error: SetUpError) -> Self {
+        match error {
+            SetUpError::Done => Self::new(
+                StatusCode::CONFLICT,
+                "set up already",
+                "this device has a password",
+                "log in; `sudo signpost password` on the device sets another one",
+            ),
+            SetUpError::Wrong => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "wrong code",
+                "that is not this device's set-up code",
+                "it stands on the device's console and in its journal, and `sudo signpost \
+                 setup-code` on the device tells it",
+            ),
+            SetUpError::Login(LoginError::TooMany(wait)) => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too many wrong codes",
+                format!("the next try is taken in {} s", wait.as_secs() + 1),
+                "try again later",
+            )
+            .retry_after(wait),
+            SetUpError::Login(error) => error.into(),
+            SetUpError::Change(error) => error.into(),
+            SetUpError::Code(error) => {
+                let told = errors::chain(&error);
+                log::error!("{told}");
+                let hint = "remove the file, or run `sudo signpost password` on the device";
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "no set-up code", told, hint)
             }
         }
     }

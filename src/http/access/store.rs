@@ -198,7 +198,11 @@ impl Access {
         known
     }
 
-    async fn hash(&self, name: &Name, password: String) -> Result<PasswordHashString, ChangeError> {
+    pub(super) async fn hash(
+        &self,
+        name: &Name,
+        password: String,
+    ) -> Result<PasswordHashString, ChangeError> {
         let turn = tokio::time::timeout(LONGEST_QUEUE, self.hashing.clone().acquire_owned());
         let Ok(Ok(turn)) = turn.await else { return Err(ChangeError::Busy) };
         let name = name.text().to_owned();
@@ -210,7 +214,7 @@ impl Access {
         Ok(hashed.await.map_err(|_| ChangeError::Busy)??)
     }
 
-    async fn write_password(&self, hash: PasswordHashString) -> Result<(), ChangeError> {
+    pub(super) async fn write_password(&self, hash: PasswordHashString) -> Result<(), ChangeError> {
         let (file, state) = (self.password_file.clone(), self.state.clone());
         let written = tokio::task::spawn_blocking(move || {
             password::write(&file, &hash)?;

@@ -1,0 +1,247 @@
+//! The one owner of keys and certificates: a thread that makes and renews them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
+
+use rcgen::KeyPair;
+use rustls::pki_types::CertificateDer;
+use tokio::sync::watch;
+
+use super::authority::{Authority, CertificateError, Names, request};
+use super::brought::{check, with_key};
+use super::store::{Kept, Store};
+use super::{Ask, Serving, Source, State, Tls, TlsError};
+use crate::errors;
+
+/// The clock, names and addresses are looked at so often.
+const LOOK: Duration = Duration::from_secs(20);
+/// Asked at the same time; each is answered within milliseconds.
+const ASKS: usize = 8;
+
+/// What the owner needs.
+pub struct Settings {
+    /// Keys and certificates are kept below it.
+    pub state_dir: PathBuf,
+    /// What the device is opened by now.
+    pub names: Box<dyn Fn() -> Names + Send>,
+    /// When this program was built; a clock that says less is wrong.
+    pub built: SystemTime,
+    /// The time.
+    pub clock: fn() -> SystemTime,
+}
+
+/// A handle, and the thread behind it, which ends with the last handle.
+#[derive(Debug)]
+pub struct Started {
+    /// For the server and the routes.
+    pub tls: Tls,
+    /// Joined at the end.
+    pub owner: JoinHandle<()>,
+}
+
+/// Reads what was kept, makes what is missing, and goes on doing so.
+///
+/// # Errors
+/// The system gives no thread.
+pub fn start(settings: Settings) -> std::io::Result<Started> {
+    let (asks, asked) = mpsc::sync_channel(ASKS);
+    let store = Store::new(&settings.state_dir);
+    let mut kept = store.read();
+    for complaint in std::mem::take(&mut kept.complaints) {
+        log::warn!("{complaint}: it is made anew");
+    }
+    let (publish, state) = watch::channel(State::Waiting("starting".to_owned()));
+    let owner = Owner { settings, store, kept, publish, said: None };
+    let owner = std::thread::Builder::new().name("tls".to_owned()).spawn(|| owner.run(asked))?;
+    Ok(Started { tls: Tls { state, asks }, owner })
+}
+
+struct Owner {
+    settings: Settings,
+    store: Store,
+    kept: Kept,
+    publish: watch::Sender<State>,
+    /// What was last said to be wrong.
+    said: Option<String>,
+}
+
+impl Owner {
+    fn run(mut self, asked: Receiver<Ask>) {
+        loop {
+            self.look();
+            match asked.recv_timeout(LOOK) {
+                Ok(ask) => self.answer(ask),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn answer(&mut self, ask: Ask) {
+        // Who asked may have gone.
+        match ask {
+            Ask::Look => {}
+            Ask::Offered => {
+                if !self.kept.offered && self.store.keep_offered().is_ok() {
+                    self.kept.offered = true;
+                }
+            }
+            Ask::Request(answer) => drop(answer.send(self.request())),
+            Ask::Bring(chain, answer) => drop(answer.send(self.bring(chain))),
+            Ask::Forget(answer) => {
+                let forgotten = self.store.keep_brought(None).map_err(TlsError::from);
+                if forgotten.is_ok() {
+                    self.kept.brought = None;
+                    self.look();
+                }
+                drop(answer.send(forgotten));
+            }
+            Ask::NewAuthority(answer) => {
+                let (now, names) = ((self.settings.clock)(), (self.settings.names)());
+                let made = self.checked(now).and_then(|()| self.make_authority(&names, now));
+                self.look();
+                drop(answer.send(made));
+            }
+        }
+    }
+
+    /// Puts into force what is right by now.
+    fn look(&mut self) {
+        match self.present() {
+            Ok(serving) => {
+                let before = match &*self.publish.borrow() {
+                    State::Serving(before) => Some(before.clone()),
+                    State::Waiting(_) => None,
+                };
+                if before.as_ref().is_some_and(|before| before.is_as(&serving)) {
+                    return;
+                }
+                log::info!(
+                    "HTTPS as {} and {} addresses, certificate SHA-256 {}",
+                    serving.certificate.names.host(),
+                    serving.certificate.names.addresses().len(),
+                    serving.certificate.fingerprint()
+                );
+                self.said = None;
+                self.publish.send_replace(State::Serving(Arc::new(serving)));
+            }
+            Err(error) => {
+                let why = errors::chain(&error);
+                if self.said.as_ref() != Some(&why) {
+                    log::warn!("no HTTPS: {why}");
+                }
+                self.said = Some(why.clone());
+                // What is shown already goes on: an old certificate is better than none.
+                if matches!(&*self.publish.borrow(), State::Waiting(_)) {
+                    self.publish.send_replace(State::Waiting(why));
+                }
+            }
+        }
+    }
+
+    fn checked(&self, now: SystemTime) -> Result<(), TlsError> {
+        if now >= self.settings.built {
+            return Ok(());
+        }
+        Err(TlsError::NotNow(
+            "the clock is before the day on which this program was built: the device waits for \
+             the time of its network (`timedatectl` sets it by hand)"
+                .to_owned(),
+        ))
+    }
+
+    fn present(&mut self) -> Result<Serving, TlsError> {
+        let (now, names) = ((self.settings.clock)(), (self.settings.names)());
+        self.checked(now)?;
+        if self.kept.key.is_none() {
+            let key = KeyPair::generate().map_err(CertificateError::from)?;
+            self.store.keep_key(&key)?;
+            self.kept.key = Some(key);
+        }
+        let replace = self.kept.authority.as_ref().is_none_or(|authority| {
+            let complete = authority.signable(&names) == names;
+            !authority.may_sign_for(&names)
+                || (!complete && !self.kept.offered)
+                || authority.certificate().ends <= now
+        });
+        if replace {
+            self.make_authority(&names, now)?;
+        }
+        let (Some(key), Some(authority)) = (&self.kept.key, &self.kept.authority) else {
+            unreachable!("both were made above")
+        };
+        let signable = authority.signable(&names);
+        let own = self.kept.certificate.take();
+        let own = match own.filter(|own| !own.is_due(&signable, now)) {
+            Some(own) => own,
+            None => {
+                let own = authority.issue(key, &names, now)?;
+                self.store.keep_certificate(&own)?;
+                own
+            }
+        };
+        self.kept.certificate = Some(own.clone());
+        let left_out = names.addresses().difference(signable.addresses()).copied().collect();
+        let brought = self.kept.brought.as_ref().map(|chain| check(chain, key, names.host(), now));
+        let (brought, passed_over) = match brought {
+            None => (None, None),
+            Some(Ok(brought)) => (Some(brought), None),
+            Some(Err(error)) => (None, Some(error.to_string())),
+        };
+        let (certificate, shown, source) = match brought {
+            Some((certificate, shown)) => (certificate, shown, Source::Brought),
+            None => {
+                let chain = vec![CertificateDer::from(own.der.clone())];
+                (own, with_key(chain, key)?, Source::Own)
+            }
+        };
+        let authority = authority.certificate().clone();
+        Ok(Serving { authority, certificate, source, left_out, passed_over, shown })
+    }
+
+    fn make_authority(&mut self, names: &Names, now: SystemTime) -> Result<(), TlsError> {
+        let key = KeyPair::generate().map_err(CertificateError::from)?;
+        let authority = Authority::new(names, key, now)?;
+        self.store.keep_authority(&authority)?;
+        self.kept.authority = Some(authority);
+        self.kept.offered = false;
+        // Signed by the one before.
+        self.kept.certificate = None;
+        Ok(())
+    }
+
+    fn request(&self) -> Result<String, TlsError> {
+        let waiting = || TlsError::NotNow("there is no key yet".to_owned());
+        let key = self.kept.key.as_ref().ok_or_else(waiting)?;
+        Ok(request(key, &(self.settings.names)())?)
+    }
+
+    fn bring(&mut self, chain: String) -> Result<(), TlsError> {
+        let waiting = || TlsError::NotNow("there is no key yet".to_owned());
+        let key = self.kept.key.as_ref().ok_or_else(waiting)?;
+        let now = (self.settings.clock)();
+        self.checked(now)?;
+        check(&chain, key, (self.settings.names)().host(), now)?;
+        self.store.keep_brought(Some(&chain))?;
+        self.kept.brought = Some(chain);
+        self.look();
+        Ok(())
+    }
+}
+
+impl Serving {
+    fn is_as(&self, other: &Self) -> bool {
+        let of = |serving: &Self| {
+            let Self { authority, certificate, left_out, passed_over, .. } = serving;
+            (authority.der.clone(), certificate.der.clone(), left_out.clone(), passed_over.clone())
+        };
+        of(self) == of(other)
+    }
+}
+
+#[cfg(test)]
+#[path = "owner_tests.rs"]
+mod tests;
