@@ -4,7 +4,7 @@ use clap::Parser as _;
 use signpost::cli::exit::{Exit, Failure, OrExit as _};
 use signpost::cli::{
     Cli, Command, ModelCommand, allocator, attempt, bench, check, installed, log, model, password,
-    read, run,
+    read, run, setup_code,
 };
 use signpost::recognition::exchange;
 
@@ -46,6 +46,7 @@ fn command(cli: &Cli) -> Result<(), Failure> {
         Command::Bench(args) => bench::bench(args, &config),
         Command::Model(command) => model::model(command, cli.config.as_deref(), &config),
         Command::Password => password::set(&config),
+        Command::SetupCode => setup_code::tell(&config),
         Command::Check => unreachable!("a check has returned already"),
     }
 }

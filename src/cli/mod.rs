@@ -15,6 +15,7 @@ pub mod password;
 pub mod read;
 mod reload;
 pub mod run;
+pub mod setup_code;
 mod systemd;
 
 use std::path::PathBuf;
@@ -53,6 +54,8 @@ pub enum Command {
     #[command(long_about = "Set the password of the page and the API. It is read without echo \
         from a terminal, or as one line from standard input.")]
     Password,
+    /// Tell the code that the page of a new device asks for
+    SetupCode,
 }
 
 /// `signpost run`

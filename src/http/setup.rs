@@ -125,13 +125,12 @@ pub fn follow(access: &Arc<Access>, https: Option<Https>) {
         loop {
             ticks.tick().await;
             let Some(access) = access.upgrade() else { return };
-            let now = access.lacks_password().then(|| place(https.as_ref())).flatten();
-            if now.is_some() && now != told {
+            let now = access.lacks_password().then(|| place(https.as_ref()));
+            if let Some(place) = &now
+                && now != told
+            {
                 match access.setup_code().await {
-                    Ok(code) => {
-                        let place = now.as_deref().unwrap_or_default();
-                        log::info!("no password is set: {SETUP_CODE}{code}, {place}");
-                    }
+                    Ok(code) => log::info!("no password is set: {SETUP_CODE}{code}, {place}"),
                     Err(error) => log::error!("{}", crate::errors::chain(&error)),
                 }
             }
@@ -140,14 +139,16 @@ pub fn follow(access: &Arc<Access>, https: Option<Https>) {
     });
 }
 
-/// Where the page is; `None` while there is no certificate.
-fn place(https: Option<&Https>) -> Option<String> {
-    let Some(https) = https else { return Some("at /setup".to_owned()) };
-    let tls::State::Serving(serving) = https.tls.state() else { return None };
+/// Where the page is.
+fn place(https: Option<&Https>) -> String {
+    let Some(https) = https else { return "at /setup".to_owned() };
+    let tls::State::Serving(serving) = https.tls.state() else {
+        return "at /setup, once there is a certificate".to_owned();
+    };
     let port = if https.port == 443 { String::new() } else { format!(":{}", https.port) };
-    Some(format!(
+    format!(
         "at https://{}{port}/setup, certificate SHA-256 {}",
         serving.certificate.names.host(),
         serving.certificate.fingerprint()
-    ))
+    )
 }

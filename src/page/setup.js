@@ -11,6 +11,7 @@ const [form, code, name, password, again, wrong, enter] =
 
 function reason(error) {
     if (!(error instanceof Refused)) return words.login.unreachable;
+    if (error.status === 401) return words.setup.wrong;
     if (error.status === 429) return words.login.tooMany(error.retryAfter_s ?? 60);
     return [error.detail, error.hint].filter(Boolean).join(". ");
 }

@@ -11,6 +11,7 @@ mod owner;
 mod store;
 
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
@@ -23,6 +24,12 @@ use self::authority::Certificate;
 use self::brought::BroughtError;
 pub use self::owner::{Settings, Started, start};
 pub use self::store::pem;
+
+/// The certificate that browsers were last shown, for who looks from outside.
+#[must_use]
+pub fn kept(state_dir: &Path) -> Option<Certificate> {
+    store::Store::new(state_dir).read().certificate
+}
 
 /// What there is to show to browsers.
 #[derive(Clone, Debug)]

@@ -120,10 +120,11 @@ impl Owner {
                     return;
                 }
                 log::info!(
-                    "HTTPS as {} and {} addresses, certificate SHA-256 {}",
+                    "HTTPS as {} and {} addresses, certificate SHA-256 {}, authority SHA-256 {}",
                     serving.certificate.names.host(),
                     serving.certificate.names.addresses().len(),
-                    serving.certificate.fingerprint()
+                    serving.certificate.fingerprint(),
+                    serving.authority.fingerprint()
                 );
                 self.said = None;
                 self.publish.send_replace(State::Serving(Arc::new(serving)));

@@ -125,7 +125,10 @@ impl Access {
     pub fn new(config: &Config, entry: Entry) -> Result<Self, AccessError> {
         let addresses = [&config.http.listen[..], &config.http.listen_https].concat();
         let access = Self::as_service(config, &addresses, entry)?;
-        if let Some(address) = reachable(&addresses) {
+        // With HTTPS the first visitor with the set-up code sets one.
+        if config.http.listen_https.is_empty()
+            && let Some(address) = reachable(&addresses)
+        {
             let needs = |source| AccessError::NeedsPassword { address, source };
             password::read(&access.password_file).map_err(needs)?;
         }
