@@ -186,7 +186,7 @@ fn a_clock_that_begins_in_1970_and_jumps_later_harms_nothing() {
 }
 
 #[test]
-fn a_service_without_password_shows_how_to_set_one_and_nothing_else() {
+fn a_service_without_password_shows_its_set_up_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut command = Command::new("systemd-socket-activate");
@@ -217,8 +217,9 @@ fn a_service_without_password_shows_how_to_set_one_and_nothing_else() {
             }
         }
     };
-    let (status, page) = get("/login");
-    assert!(status == 200 && page.contains("sudo signpost password"), "{status}: {page}");
+    let (status, page) = get("/setup");
+    assert!(status == 200 && page.contains("id=\"setup\""), "{status}: {page}");
+    assert_eq!(get("/login").0, 303);
     for path in ["/api/v1/snapshot.jpg", "/api/v1/status", "/api/v1/config", "/metrics"] {
         let (status, problem) = get(path);
         assert!(status == 401 && problem.contains("no password is set"), "{path}: {problem}");

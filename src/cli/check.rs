@@ -16,6 +16,7 @@ use crate::http::access::password::{self, PasswordError};
 use crate::http::{self, Access, BindError, Entry};
 use crate::model::Places;
 use crate::recognition::exchange;
+use crate::tls;
 
 /// A camera owner gives up on its first picture after 10 s; then it says why.
 const FIRST_PICTURE: Duration = Duration::from_secs(12);
@@ -127,6 +128,7 @@ async fn look(config: &Config, service: Option<&Service>) -> Vec<Finding> {
         Finding::new("network", Fine(network(config))),
         Finding::new("model", model(config)),
     ]);
+    findings.extend(https(config, service).map(|outcome| Finding::new("HTTPS", outcome)));
     if let Err(error) = gstreamer::init() {
         findings.push(Finding::new("GStreamer", Wrong(errors::chain(&error))));
         return findings;
@@ -206,9 +208,9 @@ fn login(config: &Config, service: Option<&Service>) -> Outcome {
         {
             Note("only root and the service can read the password: run this with sudo".to_owned())
         }
-        Err(error @ PasswordError::Absent) if service.is_some() => {
-            Note(format!("{error}; until then the page shows nothing but how to do that"))
-        }
+        Err(error @ PasswordError::Absent) if service.is_some() => Note(format!(
+            "{error}; until then the page shows nothing but the set-up, which asks for `signpost setup-code`"
+        )),
         Err(error @ PasswordError::Absent) => {
             Note(format!("{error}; without one, only `run --open` lets anybody in"))
         }
@@ -225,6 +227,27 @@ async fn listening(config: &Config) -> Outcome {
         Err(error @ BindError::InUse { .. }) => Note(error.to_string()),
         Err(error) => Wrong(errors::chain(&error)),
     }
+}
+
+/// Which certificate browsers are shown, where there is HTTPS.
+fn https(config: &Config, service: Option<&Service>) -> Option<Outcome> {
+    let secure = match service {
+        Some(service) => service.addresses.iter().any(|address| address.port() == http::HTTPS),
+        None => !config.http.listen_https.is_empty(),
+    };
+    secure.then(|| match tls::kept(config.state_dir()) {
+        Some(certificate) => Fine(format!(
+            "for {}, certificate SHA-256 {}",
+            certificate.names.host(),
+            certificate.fingerprint()
+        )),
+        None if service.is_some() => Note(
+            "there is no certificate, or it cannot be read: run this with sudo; it is made when \
+             the service starts"
+                .to_owned(),
+        ),
+        None => Fine("its certificate is made at the first start".to_owned()),
+    })
 }
 
 /// How many values are not the default.
@@ -366,7 +389,7 @@ mod tests {
         assert!(matches!(login(&config, None), Wrong(_)));
         let said = login(&config, Some(&service(State::Active)));
         let words = "no password is set: set one with `signpost password`; until then the page \
-                     shows nothing but how to do that";
+                     shows nothing but the set-up, which asks for `signpost setup-code`";
         assert_eq!(said, Note(words.into()));
     }
 

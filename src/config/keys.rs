@@ -186,6 +186,7 @@ pub const MODULES: &[&str] = &[
     "runtime",
     "sessions",
     "cli",
+    "tls",
 ];
 
 /// How much is logged.

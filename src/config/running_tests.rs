@@ -198,7 +198,7 @@ fn the_environment_and_arguments_win_and_are_named() {
 fn another(key: &keys::Key) -> toml::Value {
     use keys::Kind;
     match (key.name, &key.kind) {
-        ("listen", _) => vec!["127.0.0.1:1"].into(),
+        ("listen" | "listen_https", _) => vec!["127.0.0.1:1"].into(),
         ("allowed_hosts", _) => vec!["door.example"].into(),
         ("allowed_origins", _) => vec!["https://wall.example"].into(),
         ("servers", _) => vec!["turn:t:1"].into(),

@@ -46,7 +46,7 @@ pub use problem::Problem;
 pub use refusals::Refusals;
 pub use router::{BODY_LIMIT, router};
 pub use secure::Https;
-pub use server::{BindError, Ends, Listeners, Scheme, bind, inherit, serve};
+pub use server::{BindError, Ends, HTTPS, Listeners, Scheme, bind, inherit, serve};
 pub use silent::Silent;
 
 use crate::camera::Camera;

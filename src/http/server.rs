@@ -113,7 +113,7 @@ fn host(address: SocketAddr) -> String {
 }
 
 /// The port of HTTPS among sockets that systemd hands over.
-const HTTPS: u16 = 443;
+pub const HTTPS: u16 = 443;
 
 /// How a socket is spoken on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

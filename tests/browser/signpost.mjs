@@ -25,7 +25,8 @@ export class Signpost {
      * Starts `signpost run ARGS` and waits until it listens. `env` is added to
      * the environment; `within` is a command in front of it, such as nsenter;
      * `onLine` is given every line of the log; `socket` is the number of a listening
-     * socket, which it is given as systemd would.
+     * socket, which it is given as systemd would. `url` is its first address, `secure` the one
+     * of HTTPS, if ARGS ask for it.
      */
     static async start(args, { env = {}, within = [], onLine = () => {}, socket } = {}) {
         const signpost = new Signpost();
@@ -42,7 +43,8 @@ export class Signpost {
             signpost.log.push(line);
             if (signpost.log.length > KEPT_LINES) signpost.log.shift();
         });
-        signpost.url = await signpost.#listening();
+        const wanted = args.includes("--listen-https") ? 2 : 1;
+        [signpost.url, signpost.secure] = await signpost.#listening(wanted);
         return signpost;
     }
 
@@ -68,18 +70,24 @@ export class Signpost {
         return exitCode;
     }
 
-    /** The first line on standard output is `listening http://ADDR:PORT/`. */
-    async #listening() {
+    /** The first lines on standard output are `listening http://ADDR:PORT/`, one an address. */
+    async #listening(wanted) {
         const lines = createInterface({ input: this.#process.stdout });
+        const urls = [];
         const limit = setTimeout(() => this.#process.kill("SIGKILL"), START_LIMIT_MS);
-        const [line] = await Promise.race([
-            once(lines, "line"),
-            once(this.#process, "error").then(([error]) => [`${error.message}: build it first: ./dev test does`]),
-            once(this.#process, "close").then(() => ["it ended before it listened"]),
+        const told = new Promise((resolve) => {
+            lines.on("line", (line) => {
+                urls.push(/^listening (https?:\/\/\S+\/)$/.exec(line)?.[1]);
+                if (urls.length === wanted || !urls.at(-1)) resolve(line);
+            });
+        });
+        const line = await Promise.race([
+            told,
+            once(this.#process, "error").then(([error]) => `${error.message}: build it first: ./dev test does`),
+            once(this.#process, "close").then(() => "it ended before it listened"),
         ]);
         clearTimeout(limit);
-        const [, url] = /^listening (http:\/\/\S+\/)$/.exec(line) ?? [];
-        if (url) return url;
+        if (urls.length >= wanted && urls.every(Boolean)) return urls;
         this.#process.kill("SIGKILL");
         throw new Error(`signpost run: ${line}\n${this.log.join("\n")}`);
     }

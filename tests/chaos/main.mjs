@@ -6,9 +6,9 @@ import { parseArgs } from "node:util";
 import { Stage } from "./stage.mjs";
 
 /** In the order in which they run: the network that the others rely on is measured first. */
-const SCENARIOS = ["middle", "leaving", "viewers", "interfaces", "stalled", "loss", "bottleneck", "outages", "faults", "kills", "stops", "swap", "isolation", "flood", "cycles"];
+const SCENARIOS = ["middle", "leaving", "viewers", "interfaces", "stalled", "loss", "bottleneck", "outages", "faults", "kills", "stops", "swap", "isolation", "flood", "hostile", "cycles"];
 /** The same for the short form, where several run at once. */
-const LONGEST_FIRST = ["flood", "isolation", "cycles", "bottleneck", "outages", "swap", "faults", "kills", "stops", "leaving", "stalled", "viewers", "interfaces", "loss", "middle"];
+const LONGEST_FIRST = ["flood", "isolation", "hostile", "cycles", "bottleneck", "outages", "swap", "faults", "kills", "stops", "leaving", "stalled", "viewers", "interfaces", "loss", "middle"];
 /** Only by its name, or ./dev soak. */
 const LONG = ["soak"];
 

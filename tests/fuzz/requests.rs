@@ -16,7 +16,7 @@ use axum::http::request::Builder;
 use axum::http::{Method, Request, Response, StatusCode};
 use signpost::clock::Clock;
 use signpost::config::{self, Config, Keeper, Layer};
-use signpost::http::{Access, App, Ends, Entry, Owners, router};
+use signpost::http::{Access, App, Ends, Entry, Owners, Scheme, router};
 use signpost::recognition::{self, exchange::Bundles};
 use signpost::sessions::{Sessions, Settings};
 use tokio::runtime::Runtime;
@@ -26,8 +26,8 @@ use tower::ServiceExt as _;
 /// The address that every request comes to, and where it comes from.
 const LOCAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 80);
 
-/// The only route that changes something for who is not logged in.
-const LOGIN: &str = "/api/v1/login";
+/// The only routes that change something for who is not logged in.
+const OPEN: [&str; 2] = ["/api/v1/login", "/api/v1/setup"];
 
 /// No answer is longer: the largest is the description of the routes.
 const LONGEST_ANSWER: usize = 1 << 20;
@@ -45,7 +45,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         let response = DEVICE.answer(entry, request);
         let refused = [StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
         let changes = ![Method::GET, Method::HEAD, Method::OPTIONS].contains(&method);
-        if entry == Entry::Password && changes && path != LOGIN {
+        if entry == Entry::Password && changes && !OPEN.contains(&&*path) {
             assert!(refused.contains(&response.status()), "{method} {path} without a login");
         }
     }
@@ -124,9 +124,19 @@ fn served(
     let keeper = Keeper::new(config.clone());
     let (cameras, bundles) = (Vec::new(), Bundles::without_owner(config));
     let failed = watch::channel(0).1;
-    let owners =
-        Owners { cameras, sessions, recognition, bundles, predictions, failed, clock, keeper };
-    router(App::new(config.clone(), access, owners, "door"))
+    let owners = Owners {
+        cameras,
+        sessions,
+        recognition,
+        bundles,
+        predictions,
+        failed,
+        clock,
+        keeper,
+        https: None,
+        device_name: Arc::new(watch::Sender::new("door".to_owned())),
+    };
+    router(App::new(config.clone(), access, owners))
 }
 
 /// Reads an input; `None` if hyper would not have let it through.
@@ -150,7 +160,10 @@ fn request(bytes: &[u8]) -> Option<Request<Body>> {
 
 fn finished(request: Builder, body: &[u8]) -> Option<Request<Body>> {
     let peer = SocketAddr::new(LOCAL.ip(), 40000);
-    request.extension(Ends { peer, local: LOCAL, scheme: Scheme::Http }).body(Body::from(body.to_vec())).ok()
+    request
+        .extension(Ends { peer, local: LOCAL, scheme: Scheme::Http })
+        .body(Body::from(body.to_vec()))
+        .ok()
 }
 
 /// The first line without its end, and what follows.

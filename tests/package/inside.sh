@@ -36,9 +36,13 @@ journal() { journalctl --unit=signpost.service --no-pager "$@"; }
 status_says() { property StatusText | grep -qF -- "$1"; }
 says() { journal --boot --output=cat | grep -F -- "$1"; }
 field() { journal --boot --output=verbose | grep -E "^ +$1=."; }
-get() { curl --silent --max-time 15 "$@"; }
+# The certificate is the device's own.
+get() { curl --silent --insecure --max-time 15 "$@"; }
 api() { get --fail --header "Authorization: Bearer $(cat $token)" "$@"; }
-log_in() { signpost-visitor login http://127.0.0.1/ "$password" | sed 's/.*"token":"\([^"]*\)".*/\1/' >$token; }
+log_in() { get --fail --json "{\"password\":\"$password\"}" https://127.0.0.1/api/v1/login | token_of; }
+# token_of: of the answer to a login or to the set-up.
+token_of() { grep -o '"token":"[^"]*"' | cut -d'"' -f4 >$token && [ -s $token ]; }
+code() { signpost setup-code | sed -n 's/^set-up code //p'; }
 
 # A network with an address, which ICE needs; there is no way out of the container.
 ip link set lo up
@@ -111,16 +115,41 @@ wrong_configuration() {
 }
 
 without_a_password() {
-    local path
-    check "it says how to set a password" grep -q "sudo signpost password" <(get http://127.0.0.1/login)
+    local path told
+    check "HTTP leads to HTTPS" grep -q "^https://127.0.0.1/" <(get --output /dev/null --write-out '%{redirect_url}' http://127.0.0.1/)
+    check "whose page asks for the set-up code" grep -q 'id="setup"' <(get --location https://127.0.0.1/)
     for path in snapshot.jpg stream.mjpeg status config log; do
-        check "and shows nothing else: $path" grep -q "no password is set" <(get "http://127.0.0.1/api/v1/$path")
+        check "and shows nothing else: $path" grep -q "no password is set" <(get "https://127.0.0.1/api/v1/$path")
     done
-    check "nobody is kept waiting on port 443" test "$(get --max-time 5 https://127.0.0.1/; echo $?)" != 28
+    check "nobody is sent a picture" grep -q "no password is set" <(get --request POST --header "Content-Type: application/sdp" --data v=0 https://127.0.0.1/whep)
+    check "the code is root's and the service's" test "$(stat --format=%a /var/lib/signpost/setup-code)" = 600
+    told=$(journal --boot --output=cat)
+    check "the journal tells the code" grep -qF "$(code)" <<<"$told"
+    check "and the console" soon 10 grep -qF "$(code)" <(journalctl --unit=signpost-setup-code.service --no-pager --output=cat)
+    check "with the certificate's fingerprint" grep -qF "certificate SHA-256 $(fingerprint)" <<<"$told"
     cp /usr/share/doc/signpost/examples/production.toml /etc/signpost/signpost.toml.d/
     looked "as for the field, without a password"
     check "which it says" grep -q "^note   login: no password is set" /root/looked
     rm /etc/signpost/signpost.toml.d/production.toml
+}
+
+# Of the certificate that callers are shown.
+fingerprint() {
+    openssl s_client -connect 127.0.0.1:443 </dev/null 2>/dev/null | openssl x509 -noout -fingerprint -sha256 | cut -d= -f2
+}
+
+set_up() {
+    local body right
+    right=$(code)
+    body='{"code":"%s","password":"%s","name":"front-door"}'
+    check "a wrong code does not set it up" grep -q '"status":401' <(get --json "$(printf "$body" 0000-0000 "$password")" https://127.0.0.1/api/v1/setup)
+    get --json "$(printf "$body" "$right" "$password")" https://127.0.0.1/api/v1/setup >/root/set-up
+    check "the code sets it up" token_of </root/set-up
+    check "with the name that was wished for" grep -qx front-door /etc/hostname
+    check "and logs in" api --output /dev/null https://127.0.0.1/api/v1/me
+    check "the code has ended" test ! -e /var/lib/signpost/setup-code
+    check "and is not in the log of the page" test -z "$(api "https://127.0.0.1/api/v1/log" | grep -F "$right")"
+    check "another password is set with a terminal" signpost password <<<"$password"
 }
 
 # looked WORDS: "signpost check" beside the service.
@@ -134,8 +163,7 @@ looked() {
 
 serves() {
     local took most=0 now
-    check "a password is set" signpost password <<<"$password"
-    printf '[[camera]]\nsource = "demo"\n' >/etc/signpost/signpost.toml.d/demo.toml
+    printf '[http]\nplain = "view"\n[[camera]]\nsource = "demo"\n' >/etc/signpost/signpost.toml.d/demo.toml
     # The least of three: this machine may do other things at once.
     took=$(for _ in 1 2 3; do
         systemctl restart signpost.service
@@ -167,21 +195,21 @@ serves() {
     check "what is signed is in no journal" test -z "$(journal --output=cat | grep -E 'signed|HELLO')"
 }
 
-names() { api --request PUT --json "{\"name\":\"$1\"}" http://127.0.0.1/api/v1/device/name; }
+names() { api --request PUT --json "{\"name\":\"$1\"}" https://127.0.0.1/api/v1/device/name; }
 
 # What the service may ask of systemd and of avahi-daemon.
 asks() {
     local name
     name=$(cat /etc/hostname)
-    check "it reads its own journal" grep -q '"camera":"camera"' <(api "http://127.0.0.1/api/v1/log")
-    [ ! -c /dev/kmsg ] || check "it reads the kernel's lines" grep -q '"message":"' <(api "http://127.0.0.1/api/v1/log?of=kernel")
+    check "it reads its own journal" grep -q '"camera":"camera"' <(api "https://127.0.0.1/api/v1/log")
+    [ ! -c /dev/kmsg ] || check "it reads the kernel's lines" grep -q '"message":"' <(api "https://127.0.0.1/api/v1/log?of=kernel")
     check "the device is found as $name.local" soon 10 getent hosts "$name.local"
     check "it names the device" names hall-door
     check "the name is the device's" grep -qx hall-door /etc/hostname
     check "it is found as hall-door.local at once" soon 5 getent hosts hall-door.local
     check "it is named so again" names hall-door
     check "the page is opened under it" grep -qE '"status":"(healthy|degraded)"' <(get --header "Host: hall-door.local" http://127.0.0.1/healthz)
-    check "a setting is stored" api --request PATCH --json '{"encoder":{"bitrate_kbps":1234}}' http://127.0.0.1/api/v1/config
+    check "a setting is stored" api --request PATCH --json '{"encoder":{"bitrate_kbps":1234}}' https://127.0.0.1/api/v1/config
 }
 
 falls() {
@@ -203,8 +231,8 @@ bundle() {
     sed -i "s/^name = .*/name = \"$1\"/; s/^version = .*/version = \"$2\"/" "/root/$1/manifest.toml"
     tar -C "/root/$1" -czf "/root/$1.tar.gz" .
 }
-brings() { get --max-time 120 --header "Authorization: Bearer $(cat $token)" --data-binary "@/root/$1.tar.gz" http://127.0.0.1/api/v1/models; }
-state_of() { api http://127.0.0.1/api/v1/models | grep -o "\"name\":\"$1\",\"version\":\"$2\".*" | grep -o '"state":"[a-z]*"' | head -n1; }
+brings() { get --max-time 120 --header "Authorization: Bearer $(cat $token)" --data-binary "@/root/$1.tar.gz" https://127.0.0.1/api/v1/models; }
+state_of() { api https://127.0.0.1/api/v1/models | grep -o "\"name\":\"$1\",\"version\":\"$2\".*" | grep -o '"state":"[a-z]*"' | head -n1; }
 reads_with() { state_of "$@" | grep -qE 'active|trial'; }
 
 # Bundles of others, tried in a process of its own under the unit's restrictions.
@@ -212,7 +240,7 @@ models() {
     bundle brought 1
     check "a bundle is good" signpost model check /root/brought
     check "it is brought" grep -q '"state":"stored"' <(brings brought)
-    check "it is switched to" api --max-time 60 --request PUT --json '{"name":"brought"}' http://127.0.0.1/api/v1/models/active
+    check "it is switched to" api --max-time 60 --request PUT --json '{"name":"brought"}' https://127.0.0.1/api/v1/models/active
     check "and reads" soon 10 reads_with brought 1
     bundle brought 2
     check "root gives the service another version" signpost model use /root/brought
@@ -240,7 +268,7 @@ upgrade() {
     check "started anew" test "$(property InvocationID)" != "$before"
     check "with the configuration, password and settings that it had" cmp /root/own <(own)
     log_in
-    check "with the password that it had" api --output /dev/null http://127.0.0.1/api/v1/status
+    check "with the password that it had" api --output /dev/null https://127.0.0.1/api/v1/status
 }
 
 refused() { get http://127.0.0.1/; [ $? = 7 ]; }
@@ -276,6 +304,7 @@ first_boot() {
     check "the service is active at once" soon 30 is ActiveState active
     check "it starts at boot" systemctl is-enabled signpost.service signpost.socket
     without_a_password
+    set_up
     serves
     asks
     falls
@@ -286,7 +315,7 @@ first_boot() {
     log_in
     models
     touch /root/restarted
-    check "it restarts the device" api --request POST http://127.0.0.1/api/v1/device/restart
+    check "it restarts the device" api --request POST https://127.0.0.1/api/v1/device/restart
     sleep 60
     wrong "the device did not restart"
 }
@@ -295,7 +324,7 @@ second_boot() {
     check "after a restart the service is active" soon 60 is ActiveState active
     check "with the configuration that it had" soon 10 status_says "demo clip"
     check "with the password that it had" log_in
-    check "with the setting that was stored" grep -q '"bitrate_kbps":1234' <(api http://127.0.0.1/api/v1/config)
+    check "with the setting that was stored" grep -q '"bitrate_kbps":1234' <(api https://127.0.0.1/api/v1/config)
     check "with the model that it was given" soon 10 reads_with brought 2
     check "under the name that it was given" grep -qx hall-door /proc/sys/kernel/hostname
     local warnings

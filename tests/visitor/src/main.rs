@@ -12,6 +12,7 @@ mod receiver;
 
 mod bare;
 mod cycles;
+mod hostile;
 mod messages;
 mod reads;
 mod rude;
@@ -102,6 +103,18 @@ enum What {
         #[arg(long)]
         seconds: f64,
     },
+    /// Random and hostile requests, without a login.
+    Hostile {
+        /// HOST:PORT
+        address: String,
+        /// Requests a second.
+        #[arg(long, default_value_t = 1000.0)]
+        rate: f64,
+        #[arg(long)]
+        seconds: f64,
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Too many data-channel messages.
     Messages {
         url: String,
@@ -168,6 +181,10 @@ fn visit() -> Result<()> {
         What::Loris { address, many, seconds } => {
             let token = token.unwrap_or_default();
             rude::loris(&address, &token, many, Duration::from_secs_f64(seconds))
+        }
+        What::Hostile { address, rate, seconds, seed } => {
+            hostile::hostile(&address, rate, Duration::from_secs_f64(seconds), seed);
+            Ok(())
         }
         What::Messages { url, bytes, seconds } => {
             messages::flood(&at(&url), bytes, Duration::from_secs_f64(seconds))
