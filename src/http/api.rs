@@ -2,13 +2,16 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::Method;
 use serde::Serialize;
-use utoipa::openapi::OpenApi as Document;
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, ResponseBuilder};
 use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::access::COOKIE_NAME;
+use super::roles::{self, Need};
 use super::status::Status;
 use super::{App, router};
 use crate::config::IceServer;
@@ -23,7 +26,12 @@ pub fn routes() -> OpenApiRouter<App> {
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "signpost", description = "Every error is application/problem+json."),
+    info(
+        title = "signpost",
+        description = "Every error is application/problem+json. Where there is HTTPS, a request \
+            without it is led there by 307, or refused by 403 where it carries a body; 503 as \
+            long as there is no certificate.",
+    ),
     components(schemas(super::Problem)),
     security(("bearer" = []), ("cookie" = [])),
 )]
@@ -62,9 +70,57 @@ async fn ice_servers(State(app): State<App>) -> Json<IceServers> {
     Json(IceServers { ice_servers: app.config.ice.servers.clone() })
 }
 
+/// What routes of a kind can answer beside what each says of itself.
+const COMMON: &[(&str, &str, fn(&Operation, Need) -> bool)] = &[
+    ("400", "malformed, or for another host than this device", |_, _| true),
+    ("401", "not logged in, or the device is not set up", |_, need| need != Need::Nothing),
+    ("403", "not for this login's role, or a foreign page's request", |_, _| true),
+    ("408", "the body did not come in time", |operation, _| operation.request_body.is_some()),
+    ("413", "the body is too long", |operation, _| operation.request_body.is_some()),
+    ("415", "the body is not of the described type", |operation, _| {
+        operation.request_body.is_some()
+    }),
+    ("422", "the body is not of the described form", |operation, _| {
+        operation.request_body.is_some()
+    }),
+];
+
+/// The description with every route and everything that it can answer.
+pub fn described() -> Document {
+    let mut document = router::routes().into_openapi();
+    for (path, item) in &mut document.paths.paths {
+        let methods = [
+            (Method::GET, &mut item.get),
+            (Method::POST, &mut item.post),
+            (Method::PUT, &mut item.put),
+            (Method::PATCH, &mut item.patch),
+            (Method::DELETE, &mut item.delete),
+            (Method::OPTIONS, &mut item.options),
+        ];
+        for (method, operation) in methods {
+            let Some(operation) = operation else { continue };
+            let need = roles::need(&method, Some(path));
+            for (status, words, holds) in COMMON {
+                if holds(operation, need) {
+                    let answers = &mut operation.responses.responses;
+                    answers.entry((*status).to_owned()).or_insert_with(|| problem(words).into());
+                }
+            }
+        }
+    }
+    document
+}
+
+fn problem(words: &str) -> utoipa::openapi::Response {
+    let form = Ref::from_schema_name(super::Problem::name());
+    let content = ContentBuilder::new().schema(Some(form)).build();
+    let answer = ResponseBuilder::new().description(words);
+    answer.content("application/problem+json", content).build()
+}
+
 /// This description.
 #[utoipa::path(get, path = "/api/v1/openapi.json", tag = "status",
     responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json")))]
 async fn openapi() -> Json<Document> {
-    Json(router::routes().into_openapi())
+    Json(described())
 }

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use super::body::{JsonBody, understood};
 use super::{App, Problem};
 use crate::device::journal::{self, Line, Of};
 use crate::device::{self, DeviceError, Name};
@@ -28,10 +29,12 @@ pub fn routes() -> OpenApiRouter<App> {
 /// Which lines of the log.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct LogQuery {
     /// signpost (if left out) or kernel.
     of: Option<String>,
     /// How many of the newest, 1 to 1000; 200 if left out.
+    #[param(minimum = 1, maximum = 1000)]
     lines: Option<u32>,
 }
 
@@ -100,12 +103,9 @@ struct DeviceName {
     ))]
 async fn name(
     State(app): State<App>,
-    body: Result<Json<DeviceName>, JsonRejection>,
+    body: JsonBody<DeviceName>,
 ) -> Result<Json<DeviceName>, Problem> {
-    let Json(wish) = body.map_err(|rejection| {
-        let hint = "send {\"name\": \"door\"} with Content-Type: application/json";
-        Problem::new(rejection.status(), "body not understood", rejection.body_text(), hint)
-    })?;
+    let wish = understood(body, "send {\"name\": \"door\"} with Content-Type: application/json")?;
     let name = Name::parse(&wish.name)?;
     named(&app, &name).await?;
     Ok(Json(wish))

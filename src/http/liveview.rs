@@ -3,11 +3,11 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use super::body::{JsonBody, understood};
 use super::{App, Problem, status, stills};
 
 /// The only way to watch that starting and stopping is about.
@@ -52,7 +52,7 @@ struct LiveviewAnswer {
 )]
 async fn start(
     State(app): State<App>,
-    body: Result<Json<LiveviewBody>, JsonRejection>,
+    body: JsonBody<LiveviewBody>,
 ) -> Result<Json<LiveviewAnswer>, Problem> {
     let camera = stills::find(&app, wished(body)?.camera.as_deref())?;
     camera.start_capture();
@@ -79,7 +79,7 @@ async fn start(
 )]
 async fn stop(
     State(app): State<App>,
-    body: Result<Json<LiveviewBody>, JsonRejection>,
+    body: JsonBody<LiveviewBody>,
 ) -> Result<Json<LiveviewAnswer>, Problem> {
     let camera = stills::find(&app, wished(body)?.camera.as_deref())?;
     camera.stop_capture();
@@ -87,11 +87,9 @@ async fn stop(
     Ok(Json(LiveviewAnswer { status: "success", camera, state: "stopped" }))
 }
 
-fn wished(body: Result<Json<LiveviewBody>, JsonRejection>) -> Result<LiveviewBody, Problem> {
+fn wished(body: JsonBody<LiveviewBody>) -> Result<LiveviewBody, Problem> {
     const HINT: &str = "send {\"protocol\": \"webrtc\"} with Content-Type: application/json";
-    let Json(wish) = body.map_err(|rejection| {
-        Problem::new(rejection.status(), "body not understood", rejection.body_text(), HINT)
-    })?;
+    let wish = understood(body, HINT)?;
     if wish.protocol != PROTOCOL {
         let told = format!("protocol {:?} cannot be started or stopped", wish.protocol);
         let status = StatusCode::UNPROCESSABLE_ENTITY;

@@ -6,6 +6,7 @@
 pub mod access;
 mod address;
 mod api;
+mod body;
 mod configuration;
 mod device;
 mod guard;

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
@@ -15,6 +14,7 @@ use tokio::io::AsyncWriteExt as _;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use super::body::{JsonBody, understood};
 use super::{App, Problem};
 use crate::errors;
 use crate::model::archive::{ArchiveError, MAX_ARCHIVE_BYTES};
@@ -208,12 +208,10 @@ struct Activation {
     ))]
 async fn activate(
     State(app): State<App>,
-    body: Result<Json<Activation>, JsonRejection>,
+    body: JsonBody<Activation>,
 ) -> Result<Json<Activation>, Problem> {
-    let Json(wish) = body.map_err(|rejection| {
-        let hint = "send {\"name\": \"fingerspelling\"} with Content-Type: application/json";
-        Problem::new(rejection.status(), "body not understood", rejection.body_text(), hint)
-    })?;
+    let hint = "send {\"name\": \"fingerspelling\"} with Content-Type: application/json";
+    let wish = understood(body, hint)?;
     app.bundles.activate(&wish.name).await?;
     Ok(Json(wish))
 }

@@ -4,8 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
-use axum::extract::rejection::JsonRejection;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -15,9 +13,9 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::access::Access;
+use super::body::{HINT, JsonBody, understood};
 use super::device::named;
 use super::login::granted;
-use super::users::understood;
 use super::{App, Ends, Https, Problem};
 use crate::device::Name;
 use crate::device::journal::SETUP_CODE;
@@ -81,9 +79,9 @@ pub(super) struct SetUpAnswer {
 async fn set_up(
     State(app): State<App>,
     Extension(ends): Extension<Ends>,
-    body: Result<Json<SetUp>, JsonRejection>,
+    body: JsonBody<SetUp>,
 ) -> Result<Response, Problem> {
-    let SetUp { code, password, name } = understood(body)?;
+    let SetUp { code, password, name } = understood(body, HINT)?;
     let wished = name.filter(|name| !name.is_empty());
     let wished = wished.map(|name| Name::parse(&name.to_ascii_lowercase())).transpose()?;
     let login = app.access.set_up(ends.peer.ip(), &code, password).await?;

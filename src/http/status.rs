@@ -97,6 +97,7 @@ pub struct RenditionStatus {
     pub missing: Option<String>,
     /// How it is encoded, present while it is.
     #[serde(flatten)]
+    #[schema(value_type = EncodingStatus)]
     pub encoding: Option<EncodingStatus>,
 }
 
@@ -104,12 +105,16 @@ pub struct RenditionStatus {
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct EncodingStatus {
     /// What the encoder aims at, which follows the viewers' networks.
+    #[schema(required = false)]
     pub bitrate_kbps: u32,
     /// Pixels.
+    #[schema(required = false)]
     pub width: u32,
     /// Pixels.
+    #[schema(required = false)]
     pub height: u32,
     /// Frames a second.
+    #[schema(required = false)]
     pub framerate: f32,
 }
 

@@ -41,7 +41,7 @@ struct Wanted {
     /// A configured camera's name; the first one if left out.
     camera: Option<String>,
     /// Pixels at most, from 16 on; as wide as the camera's picture if left out.
-    #[param(minimum = 16)]
+    #[param(minimum = 16, maximum = 4294967295_u32, value_type = Option<u64>)]
     width: Option<u32>,
 }
 

@@ -4,7 +4,6 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -14,7 +13,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::access::accounts::{ApiToken, Name, Role};
 use super::access::store::ChangeError;
 use super::access::{Login, LoginId};
-use super::users::{existing, understood};
+use super::body::{HINT, JsonBody, understood};
+use super::users::existing;
 use super::{App, Caller, Problem};
 
 /// Listing, making and revoking.
@@ -90,9 +90,9 @@ struct MadeToken {
     ))]
 async fn add(
     State(app): State<App>,
-    body: Result<Json<NewToken>, JsonRejection>,
+    body: JsonBody<NewToken>,
 ) -> Result<(StatusCode, Json<MadeToken>), Problem> {
-    let NewToken { name, role } = understood(body)?;
+    let NewToken { name, role } = understood(body, HINT)?;
     let name: Name = name.parse().map_err(ChangeError::Accounts)?;
     let token = app.access.add_token(name.clone(), role).await?;
     log::info!(token = name.text(), role:% = role; "a token was made");

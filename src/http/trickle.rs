@@ -1,14 +1,14 @@
 //! Candidates that come after the offer: `PATCH /whep/<id>` (draft-ietf-wish-whep,
 //! RFC 9725, 4.3) and `POST /api/v1/webrtc/candidate` for pages.
 
-use axum::Json;
 use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, JsonRejection};
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use headers::{ETag, HeaderMapExt as _, IfMatch};
 use serde::Deserialize;
 
+use super::body::{JsonBody, understood};
 use super::whep::{is_of_type, login};
 use super::{App, Caller, Problem};
 use crate::sessions::{ConnectionId, FRAGMENT_LIMIT, TrickleError};
@@ -139,17 +139,13 @@ pub struct CandidateBody {
 pub async fn candidate(
     State(app): State<App>,
     caller: Caller,
-    body: Result<Json<CandidateBody>, JsonRejection>,
+    body: JsonBody<CandidateBody>,
 ) -> Result<StatusCode, Problem> {
-    let Json(CandidateBody { connection, candidate, .. }) = body.map_err(broken)?;
+    let hint = "send {\"connection\": .., \"candidate\": ..} with Content-Type: application/json";
+    let CandidateBody { connection, candidate, .. } = understood(body, hint)?;
     let candidate = candidate.unwrap_or_default();
     app.sessions.candidate(&connection, login(caller), &candidate).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-fn broken(rejection: JsonRejection) -> Problem {
-    let hint = "send {\"connection\": .., \"candidate\": ..} with Content-Type: application/json";
-    Problem::new(rejection.status(), "body not understood", rejection.body_text(), hint)
 }
 
 /// The one table from candidates' errors to statuses.

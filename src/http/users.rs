@@ -1,7 +1,6 @@
 //! Users and who I am; tokens and logins are in [`super::tokens`].
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
 use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -11,6 +10,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::access::accounts::{Name, Role};
 use super::access::store::{ChangeError, Listed};
 use super::access::{LoginError, Who};
+use super::body::{HINT, JsonBody, understood};
 use super::{App, Caller, Ends, Problem};
 
 /// Listing, making, changing and removing.
@@ -78,9 +78,9 @@ async fn set_own_password(
     State(app): State<App>,
     Extension(ends): Extension<Ends>,
     caller: Caller,
-    body: Result<Json<NewPassword>, JsonRejection>,
+    body: JsonBody<NewPassword>,
 ) -> Result<StatusCode, Problem> {
-    let NewPassword { present, new } = understood(body)?;
+    let NewPassword { present, new } = understood(body, HINT)?;
     let Who::User(user) = caller.who else {
         return Err(Problem::new(
             StatusCode::CONFLICT,
@@ -153,9 +153,9 @@ struct NewUser {
     ))]
 async fn add(
     State(app): State<App>,
-    body: Result<Json<NewUser>, JsonRejection>,
+    body: JsonBody<NewUser>,
 ) -> Result<(StatusCode, Json<User>), Problem> {
-    let NewUser { name, role, password } = understood(body)?;
+    let NewUser { name, role, password } = understood(body, HINT)?;
     let name: Name = name.parse().map_err(ChangeError::Accounts)?;
     app.access.add_user(name.clone(), role, password).await?;
     log::info!(user = name.text(), role:% = role; "a user was made");
@@ -192,9 +192,9 @@ struct ChangedUser {
 async fn change(
     State(app): State<App>,
     Path(name): Path<String>,
-    body: Result<Json<ChangedUser>, JsonRejection>,
+    body: JsonBody<ChangedUser>,
 ) -> Result<StatusCode, Problem> {
-    let ChangedUser { role, password } = understood(body)?;
+    let ChangedUser { role, password } = understood(body, HINT)?;
     let name = existing(&name)?;
     // The password first: it may be refused, and then nothing is changed.
     app.access.change_user(name.clone(), role, password).await?;
@@ -227,13 +227,4 @@ async fn remove(State(app): State<App>, Path(name): Path<String>) -> Result<Stat
 pub(super) fn existing(name: &str) -> Result<Name, ChangeError> {
     use super::access::accounts::AccountsError::Unknown;
     name.parse().map_err(|_| ChangeError::Accounts(Unknown(name.chars().take(32).collect())))
-}
-
-/// The body, or what is wrong with it.
-pub(super) fn understood<T>(body: Result<Json<T>, JsonRejection>) -> Result<T, Problem> {
-    let Json(body) = body.map_err(|rejection| {
-        let hint = "send JSON as /api/v1/openapi.json describes it";
-        Problem::new(rejection.status(), "body not understood", rejection.body_text(), hint)
-    })?;
-    Ok(body)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, JsonRejection};
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::access::not_logged_in;
+use super::body::{JsonBody, understood};
 use super::offers::MayOffer;
 use super::{App, Caller, Problem, trickle};
 use crate::camera::{self, NoForm};
@@ -129,7 +130,7 @@ async fn whep(
 
 /// What WHEP takes.
 #[utoipa::path(
-    options, path = "/whep", tag = "live view",
+    options, path = "/whep", tag = "live view", security(()),
     responses((status = 200, description = "Accept-Post names application/sdp"))
 )]
 async fn whep_options() -> Response {
@@ -138,7 +139,7 @@ async fn whep_options() -> Response {
 
 /// What a WHEP session takes; a foreign page's browser asks before it ends one.
 #[utoipa::path(
-    options, path = "/whep/{id}", tag = "live view",
+    options, path = "/whep/{id}", tag = "live view", security(()),
     params(("id" = String, Path, description = "from Location")),
     responses((status = 200, description = "Accept-Patch names the type of candidates"))
 )]
@@ -195,10 +196,9 @@ async fn offer(
     State(app): State<App>,
     caller: Caller,
     MayOffer { origin }: MayOffer,
-    body: Result<Json<OfferBody>, JsonRejection>,
+    body: JsonBody<OfferBody>,
 ) -> Result<Json<AnswerBody>, Problem> {
-    let Json(OfferBody { sdp, r#type: OfferType::Offer, camera, session }) =
-        body.map_err(broken)?;
+    let OfferBody { sdp, r#type: OfferType::Offer, camera, session } = understood_offer(body)?;
     let offer = Offer { sdp, camera, session, origin, login: None };
     let answer = answer(&app, caller, offer).await?;
     Ok(Json(AnswerBody {
@@ -278,16 +278,16 @@ fn link(url: &str, server: &IceServer) -> String {
     link
 }
 
-fn broken(rejection: JsonRejection) -> Problem {
-    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        return OfferError::TooLong { limit: SDP_LIMIT }.into();
+fn understood_offer(body: JsonBody<OfferBody>) -> Result<OfferBody, Problem> {
+    match body {
+        Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            Err(OfferError::TooLong { limit: SDP_LIMIT }.into())
+        }
+        body => understood(
+            body,
+            "send {\"sdp\": .., \"type\": \"offer\"} with Content-Type: application/json",
+        ),
     }
-    Problem::new(
-        rejection.status(),
-        "body not understood",
-        rejection.body_text(),
-        "send {\"sdp\": .., \"type\": \"offer\"} with Content-Type: application/json",
-    )
 }
 
 /// The one table from offers' errors to statuses.

@@ -137,6 +137,7 @@ pub struct Answer {
 
 /// What the sessions' owner publishes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
+#[schema(as = SessionsStatus)]
 pub struct Status {
     /// Places taken.
     pub viewers: usize,

@@ -1,7 +1,7 @@
 //! A visitor without a login who tries everything, at a pace.
 
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -143,6 +143,11 @@ fn ask(mut stream: TcpStream, bytes: &[u8]) -> Option<(u16, Option<TcpStream>)> 
     stream.set_write_timeout(Some(PATIENCE)).ok()?;
     // The device may have answered and shut before it has all.
     let sent = stream.write_all(bytes);
+    let bodiless = bytes.starts_with(b"HEAD ");
+    if !bytes.windows(4).any(|window| window == b"\r\n\r\n") {
+        // It would wait for the rest.
+        stream.shutdown(Shutdown::Write).ok()?;
+    }
     let (mut answer, mut part) = (Vec::new(), [0; 16 * 1024]);
     while answer.len() < LONGEST_ANSWER {
         match stream.read(&mut part) {
@@ -151,7 +156,7 @@ fn ask(mut stream: TcpStream, bytes: &[u8]) -> Option<(u16, Option<TcpStream>)> 
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(_) => break,
         }
-        if complete(&answer) {
+        if complete(&answer, bodiless) {
             let status = status(&answer)?;
             return Some((status, sent.is_ok().then_some(stream)));
         }
@@ -164,15 +169,20 @@ fn status(answer: &[u8]) -> Option<u16> {
     std::str::from_utf8(line).ok()?.parse().ok()
 }
 
-/// Whether head and body are there, where the head tells the body's length.
-fn complete(answer: &[u8]) -> bool {
+/// Whether all of it is there.
+fn complete(answer: &[u8], bodiless: bool) -> bool {
     let Some(end) = answer.windows(4).position(|window| window == b"\r\n\r\n") else {
         return false;
     };
     let head = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();
+    if bodiless || head.starts_with("http/1.1 204") || head.starts_with("http/1.1 304") {
+        return true;
+    }
     let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
-    let length = length.and_then(|length| length.trim().parse::<usize>().ok());
-    length.is_some_and(|length| answer.len() >= end + 4 + length)
+    match length.and_then(|length| length.trim().parse::<usize>().ok()) {
+        Some(length) => answer.len() >= end + 4 + length,
+        None => answer.ends_with(b"\r\n0\r\n\r\n"),
+    }
 }
 
 /// A request by chance.
