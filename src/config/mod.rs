@@ -15,6 +15,7 @@ mod overrides;
 mod ownership;
 mod problem;
 mod running;
+mod secrets;
 mod shelf;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,8 @@
 //! in `systemd/polkit` and `systemd/dbus`.
 
 pub mod journal;
+pub mod lines;
+pub mod redaction;
 
 use std::time::Duration;
 

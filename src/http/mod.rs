@@ -22,6 +22,7 @@ mod process;
 mod refusals;
 mod roles;
 mod router;
+mod secrets;
 mod secure;
 mod server;
 mod setup;

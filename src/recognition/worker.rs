@@ -32,6 +32,11 @@ pub const PREDICTIONS: usize = 32;
 /// One line on failing predictions in this time; it says how many there were.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 
+/// How a line of the log begins that says what was signed; who shows the log finds it by that.
+pub const SIGNED: &str = "signed ";
+/// ... and one that says which sign is seen.
+pub const SEES: &str = "sees ";
+
 /// A model that is ready to read, and its name and version.
 pub struct Loaded {
     /// The chain.
@@ -349,10 +354,10 @@ impl Tell {
             return;
         }
         if let Some(sign) = committed {
-            log::info!("signed {sign:?}");
+            log::info!("{SIGNED}{sign:?}");
         }
         if let Some(label) = new {
-            log::info!("sees {label:?} ({score:.2})");
+            log::info!("{SEES}{label:?} ({score:.2})");
         }
     }
 

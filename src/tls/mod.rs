@@ -31,6 +31,12 @@ pub fn kept(state_dir: &Path) -> Option<Certificate> {
     store::Store::new(state_dir).read().certificate
 }
 
+/// What of the keys is not to leave the device, line by line.
+#[must_use]
+pub fn secrets(state_dir: &Path) -> Vec<String> {
+    store::Store::new(state_dir).secrets()
+}
+
 /// What there is to show to browsers.
 #[derive(Clone, Debug)]
 pub enum State {

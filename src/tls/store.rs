@@ -121,6 +121,15 @@ impl Store {
         chain.map_or_else(|| self.remove(BROUGHT), |chain| self.put(BROUGHT, chain))
     }
 
+    /// The lines of the keys, of which none is to leave the device.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<String> {
+        let keys = [AUTHORITY_KEY, KEY].into_iter();
+        let texts = keys.filter_map(|name| fs::read_to_string(self.folder.join(name)).ok());
+        let lines = texts.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>());
+        lines.filter(|line| !line.starts_with('-')).collect()
+    }
+
     fn put(&self, name: &str, text: &str) -> io::Result<()> {
         files::replace(&self.folder.join(name), &format!("{name}.part"), text)
     }

@@ -99,6 +99,14 @@ pub fn verify(password: &str, hash: &PasswordHashString) -> bool {
         && Argon2::default().verify_password(password.as_bytes(), &hash.password_hash()).is_ok()
 }
 
+/// What the file holds, even if it is a password that somebody has written into it.
+#[must_use]
+pub fn raw(file: &Path) -> Option<String> {
+    let mut text = String::new();
+    File::open(file).ok()?.take(LONGEST_FILE).read_to_string(&mut text).ok()?;
+    Some(text.trim().to_owned())
+}
+
 /// Reads the hash of the password.
 pub fn read(file: &Path) -> Result<PasswordHashString, PasswordError> {
     let name = || file.display().to_string();

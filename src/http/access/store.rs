@@ -11,6 +11,7 @@ use argon2::password_hash::PasswordHashString;
 use super::accounts::{ADMINISTRATOR, Accounts, AccountsError, ApiToken, Name, Role, User};
 use super::logins::{Login, LoginId, Token, TokenHash};
 use super::password::{self, PasswordError};
+use super::setup;
 use super::{Access, LONGEST_QUEUE, lock};
 use crate::files;
 
@@ -84,6 +85,19 @@ pub struct Listed {
 }
 
 impl Access {
+    /// What of it nobody is shown: the password file as it is, the set-up code, and hashes.
+    /// Reads files.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<String> {
+        let mut secrets = setup::forms(&self.setup_file);
+        secrets.extend(password::raw(&self.password_file));
+        if let Ok(accounts) = &self.lock().accounts {
+            secrets.extend(accounts.users().iter().map(|user| user.password.to_string()));
+            secrets.extend(accounts.tokens().iter().map(|token| String::from(token.hash)));
+        }
+        secrets
+    }
+
     /// All users, [`ADMINISTRATOR`] first.
     ///
     /// # Errors

@@ -432,10 +432,22 @@ async fn a_knock_is_opened_and_the_connection_ends() {
 #[tokio::test]
 async fn what_is_asked_of_the_device_is_checked_first() {
     let fixture = fixture(Entry::Free);
-    for wrong in ["of=door", "lines=0", "lines=1001"] {
+    let long = format!("text={}", "x".repeat(201));
+    for wrong in [
+        "of=door",
+        "lines=0",
+        "lines=1001",
+        "level=loud",
+        "part=",
+        "text=",
+        &long,
+        "since=-1",
+        "until=NaN",
+        "format=csv",
+    ] {
         problem(fixture.get(&format!("/api/v1/log?{wrong}")).await, 422).await;
     }
-    for wrong in ["lines=x", "unit=ssh"] {
+    for wrong in ["lines=x", "unit=ssh", "since=yesterday"] {
         problem(fixture.get(&format!("/api/v1/log?{wrong}")).await, 400).await;
     }
     let json = [(CONTENT_TYPE, "application/json")];
