@@ -37,6 +37,8 @@ pub mod device;
 
 pub mod tls;
 
+pub mod support;
+
 pub mod http;
 
 pub mod cli;

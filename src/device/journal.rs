@@ -38,8 +38,18 @@ pub enum Signs {
     LeftOut,
 }
 
-/// The newest `most` lines that are wanted, the oldest first, without secrets; those from before
-/// a restart of the device too, which is when somebody asks.
+/// What the journal was found to hold.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The oldest first.
+    pub lines: Vec<Line>,
+    /// Whether older ones that are wanted may have been left unread, for want of time or because
+    /// too much had to be looked into.
+    pub cut: bool,
+}
+
+/// The newest `most` lines that are wanted, without secrets; those from before a restart of the
+/// device too, which is when somebody asks.
 ///
 /// # Errors
 /// [`DeviceError::Journal`].
@@ -49,30 +59,36 @@ pub async fn lines(
     filter: &Filter,
     signs: Signs,
     redaction: &Redaction,
-) -> Result<Vec<Line>, DeviceError> {
+) -> Result<Found, DeviceError> {
     let looked_into = if filter.looks_inside() { LOOKED_INTO.max(most) } else { most };
     let mut process = command(of, looked_into, filter)
         .spawn()
         .map_err(|error| DeviceError::Journal(format!("journalctl: {error}")))?;
     let wanted = |line: &Line| filter.wants(line) && (signs == Signs::Told || !line.tells_signs());
+    let (mut lines, mut read) = (Vec::new(), 0);
     let reading = async {
-        let mut lines = Vec::new();
         let stdout = process.stdout.take().expect("its output was asked for");
         let mut text = BufReader::new(stdout.take(MOST_BYTES)).lines();
         while let Some(line) = text.next_line().await.map_err(told)? {
+            read += 1;
             lines.extend(Line::read(&line, redaction).filter(wanted));
             if lines.len() >= most as usize {
                 // Dropped, it ends: what is older is not wanted.
-                return Ok(lines);
+                return Ok(false);
             }
         }
         ended_well(&mut process).await?;
-        Ok(lines)
+        Ok(filter.looks_inside() && read >= looked_into)
     };
-    let silent = || told(format!("no answer within {} s", PATIENCE.as_secs()));
-    let mut lines = tokio::time::timeout(PATIENCE, reading).await.map_err(|_| silent())??;
+    let cut = match tokio::time::timeout(PATIENCE, reading).await {
+        Ok(cut) => cut?,
+        Err(_) if lines.is_empty() => {
+            return Err(told(format!("no answer within {} s", PATIENCE.as_secs())));
+        }
+        Err(_) => true,
+    };
     lines.reverse();
-    Ok(lines)
+    Ok(Found { lines, cut })
 }
 
 /// As a file: one line of JSON for each line.

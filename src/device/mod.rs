@@ -2,6 +2,7 @@
 //! services and avahi-daemon do the work, over D-Bus; what this program may ask of them is
 //! in `systemd/polkit` and `systemd/dbus`.
 
+pub mod core;
 pub mod journal;
 pub mod lines;
 pub mod redaction;

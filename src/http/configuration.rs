@@ -25,7 +25,7 @@ pub fn routes() -> OpenApiRouter<App> {
 
 /// The configuration, without secrets.
 #[derive(Serialize, ToSchema)]
-struct EffectiveConfig {
+pub(super) struct EffectiveConfig {
     /// As configured, by section and key; `camera` is a list. All of it is in force but
     /// what is named under `restart`.
     values: Value,
@@ -62,9 +62,7 @@ struct ChangedConfig {
 #[utoipa::path(get, path = "/api/v1/config", tag = "configuration",
     responses((status = 200, description = "values and origins", body = EffectiveConfig)))]
 async fn config(State(app): State<App>) -> Json<EffectiveConfig> {
-    let Settled { wanted, restart, remarks, .. } = app.settled.borrow().clone();
-    let (values, origins) = (values(&wanted), origins(&wanted));
-    Json(EffectiveConfig { values, origins, restart, remarks })
+    Json(app.effective())
 }
 
 /// Change the configuration and store what was changed.
@@ -149,6 +147,13 @@ impl App {
     #[must_use]
     pub fn settled(&self) -> tokio::sync::watch::Receiver<Settled> {
         self.settled.clone()
+    }
+
+    /// What is configured.
+    pub(super) fn effective(&self) -> EffectiveConfig {
+        let Settled { wanted, restart, remarks, .. } = self.settled.borrow().clone();
+        let (values, origins) = (values(&wanted), origins(&wanted));
+        EffectiveConfig { values, origins, restart, remarks }
     }
 
     /// Reads the files again; what is in force then, the owners are told.

@@ -14,7 +14,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::body::{JsonBody, understood};
 use super::{App, Problem};
-use crate::device::journal::{self, Filter, Level, Line, Of, Signs};
+use crate::device::journal::{self, Filter, Found, Level, Line, Of, Signs};
 use crate::device::{self, DeviceError, Name};
 
 /// The most lines of the log in one answer: some 200 kB.
@@ -121,6 +121,9 @@ impl LogQuery {
 struct Log {
     /// The oldest first.
     lines: Vec<Line>,
+    /// Whether older lines that fit may be missing, because looking into more of them would
+    /// have taken too long.
+    cut: bool,
 }
 
 /// The newest lines of the journal that fit, those from before a restart of the device too.
@@ -159,9 +162,10 @@ async fn log(
             .retry_after(Duration::from_secs(1))
     })?;
     let signs = if app.settled.borrow().now.log.signs { Signs::Told } else { Signs::LeftOut };
-    let lines = journal::lines(of, lines, &filter, signs, &app.redaction().await).await?;
+    let Found { lines, cut } =
+        journal::lines(of, lines, &filter, signs, &app.redaction().await).await?;
     Ok(match form {
-        Form::Json => Json(Log { lines }).into_response(),
+        Form::Json => Json(Log { lines, cut }).into_response(),
         Form::JsonLines => {
             let kind = HeaderValue::from_static(JSON_LINES);
             let name = HeaderValue::from_static("attachment; filename=\"signpost-log.jsonl\"");

@@ -24,7 +24,14 @@ pub fn routes() -> OpenApiRouter<App> {
 ))]
 async fn metrics(State(app): State<App>) -> impl IntoResponse {
     let kind = [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    (kind, text(&app.status(), app.access.refused()))
+    (kind, app.metrics())
+}
+
+impl App {
+    /// The page that Prometheus scrapes.
+    pub(super) fn metrics(&self) -> String {
+        text(&self.status(), self.access.refused())
+    }
 }
 
 fn text(status: &Status, refused: u64) -> String {

@@ -29,6 +29,7 @@ mod setup;
 mod silent;
 mod status;
 mod stills;
+mod support;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -85,6 +86,8 @@ pub struct App {
     readers: Arc<Semaphore>,
     /// Places for those who read the journal.
     journals: Arc<Semaphore>,
+    /// The place of who gathers a support bundle.
+    gathering: Arc<Semaphore>,
     recognition: watch::Receiver<recognition::Status>,
     bundles: Bundles,
     tally: watch::Receiver<Tally>,
@@ -134,6 +137,7 @@ impl App {
         let offers = Arc::new(Mutex::new(offers));
         let readers = Arc::new(Semaphore::new(stills::READERS));
         let journals = Arc::new(Semaphore::new(device::JOURNALS));
+        let gathering = Arc::new(Semaphore::new(support::AT_ONCE));
         let (recognition, camera) = (recognition, cameras.first().cloned());
         let work = tally::Work { recognition: recognition.clone(), failed, camera };
         let tally = tally::start(predictions, work);
@@ -157,6 +161,7 @@ impl App {
             offers,
             readers,
             journals,
+            gathering,
             recognition,
             bundles,
             tally,

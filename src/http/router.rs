@@ -16,7 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 use super::unread::Unread;
 use super::{
     App, Caller, Ends, Problem, access, api, configuration, device, guard, health, liveview, login,
-    metrics, models, pages, problem, roles, secure, setup, stills, tokens, users, whep,
+    metrics, models, pages, problem, roles, secure, setup, stills, support, tokens, users, whep,
 };
 use access::accounts::Role;
 use roles::Need;
@@ -60,6 +60,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .merge(liveview::routes())
         .merge(device::routes())
         .merge(models::routes())
+        .merge(support::routes())
 }
 
 /// What [`super::serve`] serves.
@@ -160,8 +161,12 @@ async fn admitted(app: &App, mut request: Request, next: Next) -> Response {
 
 /// How long a request may take, its body included.
 fn time_limit(path: &str) -> Duration {
-    // The model is tried before it is answered, and comes over a slow network.
-    if path.starts_with("/api/v1/models") { models::TIME_LIMIT } else { REQUEST_TIMEOUT }
+    match path {
+        // The model is tried before it is answered, and comes over a slow network.
+        path if path.starts_with("/api/v1/models") => models::TIME_LIMIT,
+        path if path.starts_with("/api/v1/support-bundle") => support::TIME_LIMIT,
+        _ => REQUEST_TIMEOUT,
+    }
 }
 
 fn wants_page(request: &Request) -> bool {
