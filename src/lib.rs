@@ -39,6 +39,8 @@ pub mod tls;
 
 pub mod support;
 
+pub mod checks;
+
 pub mod http;
 
 pub mod cli;

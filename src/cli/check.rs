@@ -9,8 +9,10 @@ use super::exit::{Exit, Failure, OrExit as _};
 use super::installed::{Service, State};
 use super::run;
 use crate::camera::{self, Camera};
+use crate::checks::Outcome::{Fine, Note, Wrong};
+use crate::checks::{Finding, Outcome, configuration};
 use crate::clock::Clock;
-use crate::config::{Config, ConfigError, Effective, TransportPolicy, complaints};
+use crate::config::{Config, ConfigError, Effective};
 use crate::errors;
 use crate::http::access::password::{self, PasswordError};
 use crate::http::{self, Access, BindError, Entry};
@@ -26,32 +28,6 @@ const VARIABLE: &str = "environment variable";
 
 /// What is said of a camera that a program has open; tests/config holds it against that.
 const IN_USE: &str = "; another program uses it";
-
-/// One thing that was looked at.
-#[derive(Debug, PartialEq)]
-struct Finding {
-    what: String,
-    outcome: Outcome,
-}
-
-/// How it is, in the operator's words.
-#[derive(Debug, PartialEq)]
-enum Outcome {
-    /// As it should be.
-    Fine(String),
-    /// `run` would start, with less.
-    Note(String),
-    /// `run` would not start, or not work.
-    Wrong(String),
-}
-
-use Outcome::{Fine, Note, Wrong};
-
-impl Finding {
-    fn new(what: impl Into<String>, outcome: Outcome) -> Self {
-        Self { what: what.into(), outcome }
-    }
-}
 
 /// Prints every value with where it came from, and every finding; fails with
 /// [`Exit::CheckFailed`] if one is wrong. Nothing is left running or changed. With `service`
@@ -109,11 +85,8 @@ fn line(value: &Effective) -> String {
 }
 
 async fn look(config: &Config, service: Option<&Service>) -> Vec<Finding> {
-    let mut findings = vec![Finding::new("configuration", Fine(differences(config)))];
-    let remarks = config.remarks.iter().cloned().map(Note);
-    findings.extend(remarks.map(|remark| Finding::new("configuration", remark)));
-    let complaints = complaints(config).into_iter().map(Wrong);
-    findings.extend(complaints.map(|complaint| Finding::new("files", complaint)));
+    let mut findings = configuration::values(config);
+    findings.extend(configuration::files(config));
     findings.extend(service.map(|service| Finding::new("service", of(service))));
     let foreign = service.and_then(|_| of_this_shell(config));
     findings.extend(foreign.map(|note| Finding::new("configuration", Note(note))));
@@ -124,11 +97,10 @@ async fn look(config: &Config, service: Option<&Service>) -> Vec<Finding> {
     findings.extend([
         Finding::new("login", login(config, service)),
         Finding::new("addresses", addresses),
-        Finding::new("viewers", Fine(viewers(config))),
-        Finding::new("network", Fine(network(config))),
-        Finding::new("model", model(config)),
     ]);
     findings.extend(https(config, service).map(|outcome| Finding::new("HTTPS", outcome)));
+    findings.extend(configuration::promises(config));
+    findings.push(Finding::new("model", model(config)));
     if let Err(error) = gstreamer::init() {
         findings.push(Finding::new("GStreamer", Wrong(errors::chain(&error))));
         return findings;
@@ -248,39 +220,6 @@ fn https(config: &Config, service: Option<&Service>) -> Option<Outcome> {
         ),
         None => Fine("its certificate is made at the first start".to_owned()),
     })
-}
-
-/// How many values are not the default.
-fn differences(config: &Config) -> String {
-    let set = config.effective.iter().filter(|value| value.origin != "default").count();
-    let all = config.effective.len();
-    format!("every key and value is known and valid; {set} of {all} are set, see above")
-}
-
-fn viewers(config: &Config) -> String {
-    let (sessions, encoder) = (&config.sessions, &config.encoder);
-    let low = if encoder.low_rendition { "; a smaller picture for slow networks" } else { "" };
-    format!(
-        "{} at the same time, {} to {} kbit/s each{low}",
-        sessions.max_viewers, encoder.min_bitrate_kbps, encoder.bitrate_kbps
-    )
-}
-
-/// Which ways lead to viewers.
-fn network(config: &Config) -> String {
-    let ice = &config.ice;
-    let urls: Vec<&str> =
-        ice.servers.iter().flat_map(|server| &server.urls).map(String::as_str).collect();
-    let ports = ice.udp_ports.as_ref().map_or_else(
-        || "any UDP port".to_owned(),
-        |ports| format!("UDP ports {} to {}", ports.start(), ports.end()),
-    );
-    let servers = match (&urls[..], ice.transport_policy) {
-        ([], _) => "no STUN or TURN server, so viewers in this network only".to_owned(),
-        (urls, TransportPolicy::All) => format!("servers {}", urls.join(", ")),
-        (urls, TransportPolicy::Relay) => format!("only through a relay of {}", urls.join(", ")),
-    };
-    format!("{servers}; {ports}")
 }
 
 fn model(config: &Config) -> Outcome {

@@ -97,6 +97,17 @@ pub fn state_dir() -> PathBuf {
     first.unwrap_or_else(|| DEFAULT_STATE_DIR.into())
 }
 
+impl Config {
+    /// What the program would be started with now; itself where it was made of texts that lie
+    /// nowhere.
+    pub fn read_again(&self) -> Result<Self, ConfigError> {
+        match &self.written.places {
+            Some(places) => places.read(None),
+            None => Ok(self.clone()),
+        }
+    }
+}
+
 /// `signpost.toml.d/*.toml` beside `signpost.toml`, by name.
 fn drop_ins(file: &Path, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
     let mut folder = file.as_os_str().to_owned();

@@ -7,6 +7,7 @@ pub mod access;
 mod address;
 mod api;
 mod body;
+mod checks;
 mod configuration;
 mod device;
 mod guard;
@@ -88,6 +89,8 @@ pub struct App {
     journals: Arc<Semaphore>,
     /// The place of who gathers a support bundle.
     gathering: Arc<Semaphore>,
+    /// The place of who has something checked.
+    checking: Arc<Semaphore>,
     recognition: watch::Receiver<recognition::Status>,
     bundles: Bundles,
     tally: watch::Receiver<Tally>,
@@ -138,6 +141,7 @@ impl App {
         let readers = Arc::new(Semaphore::new(stills::READERS));
         let journals = Arc::new(Semaphore::new(device::JOURNALS));
         let gathering = Arc::new(Semaphore::new(support::AT_ONCE));
+        let checking = Arc::new(Semaphore::new(checks::AT_ONCE));
         let (recognition, camera) = (recognition, cameras.first().cloned());
         let work = tally::Work { recognition: recognition.clone(), failed, camera };
         let tally = tally::start(predictions, work);
@@ -162,6 +166,7 @@ impl App {
             readers,
             journals,
             gathering,
+            checking,
             recognition,
             bundles,
             tally,

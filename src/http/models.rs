@@ -253,7 +253,7 @@ impl From<BundleError> for Problem {
             E::Store(_) | E::Model(_) | E::Attempt(_) | E::NotTaken(_) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "not a good model", BUNDLE)
             }
-            E::Unknown(_) => (StatusCode::NOT_FOUND, "no such model", "bring it first"),
+            E::Unknown(_) | E::None => (StatusCode::NOT_FOUND, "no such model", "bring it first"),
             E::Busy => (StatusCode::CONFLICT, "busy", "ask again when that is done"),
             E::InUse | E::Own => (StatusCode::CONFLICT, "in use", "activate another one first"),
             E::LeftBehind | E::Ending => {

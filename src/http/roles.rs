@@ -56,6 +56,8 @@ const ROUTES: &[(&str, Methods)] = &[
     ("/api/v1/device/restart", &[("post", OPERATOR)]),
     // Addresses of those who look.
     ("/api/v1/log", &[("get", ADMINISTRATOR)]),
+    ("/api/v1/checks/configuration", &[("post", OPERATOR)]),
+    ("/api/v1/checks/golden-clip", &[("post", OPERATOR)]),
     ("/api/v1/support-bundle", &[("get", ADMINISTRATOR)]),
     ("/api/v1/support-bundle/contents", &[("get", ADMINISTRATOR)]),
     ("/trust", &[("get", Nothing)]),

@@ -15,8 +15,9 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::unread::Unread;
 use super::{
-    App, Caller, Ends, Problem, access, api, configuration, device, guard, health, liveview, login,
-    metrics, models, pages, problem, roles, secure, setup, stills, support, tokens, users, whep,
+    App, Caller, Ends, Problem, access, api, checks, configuration, device, guard, health,
+    liveview, login, metrics, models, pages, problem, roles, secure, setup, stills, support,
+    tokens, users, whep,
 };
 use access::accounts::Role;
 use roles::Need;
@@ -61,6 +62,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .merge(device::routes())
         .merge(models::routes())
         .merge(support::routes())
+        .merge(checks::routes())
 }
 
 /// What [`super::serve`] serves.
@@ -164,6 +166,7 @@ fn time_limit(path: &str) -> Duration {
     match path {
         // The model is tried before it is answered, and comes over a slow network.
         path if path.starts_with("/api/v1/models") => models::TIME_LIMIT,
+        path if path.starts_with("/api/v1/checks/") => checks::TIME_LIMIT,
         path if path.starts_with("/api/v1/support-bundle") => support::TIME_LIMIT,
         _ => REQUEST_TIMEOUT,
     }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
-use super::{Listed, Listing, Order, Request, Settings, Wanted};
+use super::{Listed, Listing, Order, Request, Settings, State, Wanted};
 use crate::config;
-use crate::model::attempt::{Attempt, AttemptError};
+use crate::model::attempt::{Attempt, AttemptError, Report};
 use crate::model::manifest::FILE;
 use crate::model::selection::Choice;
 use crate::model::store::{Store, StoreError, Stored};
@@ -44,6 +44,9 @@ pub enum BundleError {
         "there is no model {0:?} on this device; GET /api/v1/models lists those that there are"
     )]
     Unknown(String),
+    /// None reads.
+    #[error("no model reads on this device; GET /api/v1/models lists those that there are")]
+    None,
     /// Another one is being tried.
     #[error("another model is being tried just now, and this device tries one at a time")]
     Busy,
@@ -188,9 +191,25 @@ impl Bundles {
         self.ask(|reply| Request::Remove(id, reply)).await?
     }
 
-    async fn attempt(&self, folder: &Path) -> Result<(), BundleError> {
-        Attempt::new(folder, &self.places, &self.model)?.run().await?;
-        Ok(())
+    /// Reads the golden clip of the model that reads, as it is tried before an activation: its
+    /// name and version, and what came of it.
+    ///
+    /// # Errors
+    /// [`BundleError`]: it does not do what it says, or there is none.
+    pub async fn prove(&self) -> Result<(String, Report), BundleError> {
+        let listing = self.listing.borrow().clone();
+        let reads = |listed: &&Listed| matches!(listed.state, State::Active | State::OnTrial);
+        let active = listing.models.iter().find(reads).ok_or(BundleError::None)?;
+        let _turn = self.turn()?;
+        let bundle = active.bundle.clone();
+        let files = tokio::task::spawn_blocking(move || bundle.check_files()).await;
+        files.expect("comparing sums answers, whatever the files hold")?;
+        let report = self.attempt(&active.bundle.folder).await?;
+        Ok((active.bundle.title(), report))
+    }
+
+    async fn attempt(&self, folder: &Path) -> Result<Report, BundleError> {
+        Ok(Attempt::new(folder, &self.places, &self.model)?.run().await?)
     }
 
     async fn ask<T>(
