@@ -43,4 +43,6 @@ pub mod checks;
 
 pub mod http;
 
+pub mod diagnose;
+
 pub mod cli;

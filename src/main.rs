@@ -3,8 +3,8 @@
 use clap::Parser as _;
 use signpost::cli::exit::{Exit, Failure, OrExit as _};
 use signpost::cli::{
-    Cli, Command, ModelCommand, allocator, attempt, bench, check, installed, log, model, password,
-    read, run, setup_code,
+    Cli, Command, ModelCommand, allocator, attempt, bench, check, diagnose, installed, log, model,
+    password, read, run, setup_code,
 };
 use signpost::recognition::exchange;
 
@@ -46,6 +46,11 @@ fn command(cli: &Cli) -> Result<(), Failure> {
         Command::Bench(args) => bench::bench(args, &config),
         Command::Model(command) => model::model(command, cli.config.as_deref(), &config),
         Command::Password => password::set(&config),
+        Command::Diagnose(args) => {
+            let own = cli.config.is_some();
+            let service = if own { None } else { installed::Service::of_this_device() };
+            diagnose::diagnose(args, &config, service.as_ref())
+        }
         Command::SetupCode => setup_code::tell(&config),
         Command::Check => unreachable!("a check has returned already"),
     }

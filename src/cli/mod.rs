@@ -6,6 +6,7 @@ pub mod bench;
 mod bench_live;
 pub mod check;
 pub mod clip;
+pub mod diagnose;
 pub mod exit;
 pub mod installed;
 pub mod log;
@@ -56,6 +57,12 @@ pub enum Command {
     Password,
     /// Tell the code that the page of a new device asks for
     SetupCode,
+    /// Find out why a viewer sees nothing: go a viewer's way to a device, step by step
+    #[command(long_about = "Find out why a viewer sees nothing: go a viewer's way to a device, \
+        step by step, from the look-up of its name to a decoded picture and a prediction. Each \
+        step passes or fails, with what it took and what to do. The password is read without \
+        echo from a terminal, or as one line from standard input.")]
+    Diagnose(DiagnoseArgs),
 }
 
 /// `signpost run`
@@ -147,6 +154,25 @@ pub struct BenchArgs {
     /// Tell how much of the figures in that file these are
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
+}
+
+/// `signpost diagnose`
+#[derive(Args, Debug)]
+pub struct DiagnoseArgs {
+    /// Address of the device, as in a browser; this device if left out
+    pub url: Option<String>,
+    /// One JSON line for every step and a summary
+    #[arg(long)]
+    pub json: bool,
+    /// Who logs in, in place of admin
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// File with a token, in place of user and password
+    #[arg(long, value_name = "FILE", conflicts_with = "user")]
+    pub token_file: Option<PathBuf>,
+    /// Certificate of the authority that has signed the device's, from its page /trust
+    #[arg(long, value_name = "FILE")]
+    pub authority: Option<PathBuf>,
 }
 
 fn frames_per_second(text: &str) -> Result<f64, String> {

@@ -36,7 +36,8 @@ fn ask() -> anyhow::Result<String> {
     first_line(io::stdin().lock())
 }
 
-fn first_line(input: impl BufRead) -> anyhow::Result<String> {
+/// One line, without its end.
+pub(super) fn first_line(input: impl BufRead) -> anyhow::Result<String> {
     let mut line = String::new();
     input.take(LONGEST_LINE).read_line(&mut line).context("reading the password")?;
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())

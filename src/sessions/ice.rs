@@ -9,7 +9,7 @@ use crate::config;
 use super::ViewerError;
 
 /// Tells webrtcbin which servers to ask and which ports to use. Call in NULL.
-pub(super) fn configure(webrtc: &gstreamer::Element, ice: &config::Ice) -> Result<(), ViewerError> {
+pub fn configure(webrtc: &gstreamer::Element, ice: &config::Ice) -> Result<(), ViewerError> {
     let agent = webrtc.property::<gst_webrtc::WebRTCICE>("ice-agent");
     // libnice's UPnP holds every answer back for 200 ms and sends SSDP to the LAN.
     agent.property::<gstreamer::glib::Object>("agent").set_property("upnp", false);

@@ -7,7 +7,7 @@
 //! through its outbox ([`outbox`], pure) into its data channel ([`link`]).
 
 mod adaptation;
-mod association;
+pub mod association;
 #[cfg(test)]
 mod association_tests;
 mod candidate;
@@ -65,6 +65,7 @@ pub use candidate::CANDIDATE_LIMIT;
 pub use connection::Loss;
 pub use error::{NotFound, OfferError};
 pub use figures::Pair;
+pub(crate) use ice::configure as configure_ice;
 pub use id::{ConnectionId, NoId, SessionId};
 pub use offer::SDP_LIMIT;
 pub use outbox::{OUTBOX_BYTES, OUTBOX_TIME};

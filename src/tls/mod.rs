@@ -31,6 +31,13 @@ pub fn kept(state_dir: &Path) -> Option<Certificate> {
     store::Store::new(state_dir).read().certificate
 }
 
+/// The certificate of the device's own authority, for who looks from outside; needs the right
+/// to read the state directory.
+#[must_use]
+pub fn authority_certificate(state_dir: &Path) -> Option<Vec<u8>> {
+    store::Store::new(state_dir).authority_certificate()
+}
+
 /// What of the keys is not to leave the device, line by line.
 #[must_use]
 pub fn secrets(state_dir: &Path) -> Vec<String> {

@@ -121,6 +121,12 @@ impl Store {
         chain.map_or_else(|| self.remove(BROUGHT), |chain| self.put(BROUGHT, chain))
     }
 
+    /// Without its key.
+    #[must_use]
+    pub fn authority_certificate(&self) -> Option<Vec<u8>> {
+        der(&fs::read_to_string(self.folder.join(AUTHORITY)).ok()?).ok()
+    }
+
     /// The lines of the keys, of which none is to leave the device.
     #[must_use]
     pub fn secrets(&self) -> Vec<String> {
