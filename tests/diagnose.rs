@@ -107,7 +107,7 @@ fn a_healthy_device_passes_every_step() {
     assert_eq!((told.of("pass").len(), told.code), (13, Some(0)), "{told:#?}");
     assert_eq!(told.summary["passed"], true);
     let picture = told.steps.iter().find(|step| step["name"] == "first picture").unwrap();
-    assert!(picture["detail"].as_str().unwrap().contains("1280x720"), "{picture}");
+    assert!(picture["detail"].as_str().unwrap().contains("640x480"), "{picture}");
     let plain = signpost(device.state.path()).args(["diagnose", &device.url]).output().unwrap();
     let text = String::from_utf8_lossy(&plain.stdout);
     assert!(plain.status.success() && text.contains("\nok     prediction: "), "{text}");
@@ -171,10 +171,16 @@ fn a_network_without_udp_fails_at_ice() {
     let state = tempfile::tempdir().unwrap();
     let script = "set -e
         ip link set lo up
+        ip link add v0 type veth peer name v1
+        ip address add 10.93.0.1/24 dev v0
+        ip link set v0 up
+        ip link set v1 up
         ip rule add pref 5 ipproto tcp sport 8113 lookup local
         ip rule add pref 6 ipproto tcp dport 8113 lookup local
         ip rule add pref 7 prohibit
         ip rule del pref 0
+        ip -6 rule add pref 7 prohibit
+        ip -6 rule del pref 0
         \"$0\" run --open --source demo --listen 127.0.0.1:8113 >\"$STATE_DIRECTORY/out\" &
         device=$!
         until grep -q listening \"$STATE_DIRECTORY/out\"; do sleep 0.1; done

@@ -8,7 +8,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -146,7 +146,8 @@ impl Drop for Device {
 }
 
 fn line(message: &str) -> String {
-    json!({"__REALTIME_TIMESTAMP": "1790000000000000", "PRIORITY": "4", "MESSAGE": message,
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
+    json!({"__REALTIME_TIMESTAMP": now.to_string(), "PRIORITY": "4", "MESSAGE": message,
         "TARGET": "signpost::camera::owner", "CAMERA": message})
     .to_string()
 }

@@ -76,6 +76,18 @@ impl Step {
         Self { hint: Some(hint.into()), ..self }
     }
 
+    /// With the time that it took.
+    #[must_use]
+    pub fn taking(self, took: Duration) -> Self {
+        Self { took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX), ..self }
+    }
+
+    /// With what was found as `redacted` makes it.
+    #[must_use]
+    pub fn without(self, redacted: impl Fn(&str) -> String) -> Self {
+        Self { detail: redacted(&self.detail), ..self }
+    }
+
     /// Whether it went well.
     #[must_use]
     pub fn passed(&self) -> bool {

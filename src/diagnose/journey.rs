@@ -122,59 +122,31 @@ async fn go(
 }
 
 async fn login(client: &mut Client, credentials: &Credentials, ask: Ask<'_>) -> Step {
-    let mut begun = Instant::now();
+    let begun = Instant::now();
     let open = client.get("/api/v1/me").await;
     match &open {
         Ok(answer) if answer.status == StatusCode::OK => {
             return Step::pass(LOGIN, begun.elapsed(), "the device asks for none");
         }
-        Ok(answer) if answer.status != StatusCode::UNAUTHORIZED => {
-            return refused(LOGIN, begun, open);
-        }
-        Ok(answer) if answer.json()["title"] == "no password is set" => {
-            return refused(LOGIN, begun, open);
-        }
-        Ok(_) => {}
-        Err(_) => return refused(LOGIN, begun, open),
+        Ok(answer)
+            if answer.status == StatusCode::UNAUTHORIZED
+                && answer.json()["title"] != "no password is set" => {}
+        _ => return refused(LOGIN, begun, open),
     }
-    if let Credentials::User(user) = credentials {
-        let password = match ask(user) {
-            Ok(password) if !password.is_empty() => password,
-            Ok(_) => {
-                let hint = "type it, give it on standard input, or take --token-file";
-                return Step::fail(LOGIN, begun.elapsed(), "no password was given", hint);
-            }
-            Err(error) => {
-                let (why, hint) = (format!("reading the password: {error}"), "take --token-file");
-                return Step::fail(LOGIN, begun.elapsed(), why, hint);
-            }
-        };
-        // Who types takes his time.
-        begun = Instant::now();
-        let wish = json!({"user": user, "password": password});
-        let answer = client.post("/api/v1/login", &wish).await;
-        match &answer {
-            Ok(answer) if answer.status == StatusCode::OK => {
-                client.token = answer.json()["token"].as_str().map(str::to_owned);
-            }
-            Ok(answer) if answer.status == StatusCode::UNAUTHORIZED => {
-                let (why, hint) = (
-                    format!("{user}: {}", answer.problem().0),
-                    "type it again, or name another user by --user; `sudo signpost password` on \
-                     the device sets another one for admin",
-                );
-                return Step::fail(LOGIN, begun.elapsed(), why, hint);
-            }
-            _ => return refused(LOGIN, begun, answer),
+    let begun = match credentials {
+        Credentials::Token(token) => {
+            client.token = Some(token.clone());
+            begun
         }
-    } else if let Credentials::Token(token) = credentials {
-        client.token = Some(token.clone());
-    }
+        Credentials::User(user) => match by_password(client, user, ask).await {
+            Ok(begun) => begun,
+            Err(step) => return step,
+        },
+    };
     match client.get("/api/v1/me").await {
         Ok(answer) if answer.status == StatusCode::OK => {
             let me = answer.json();
-            let word = |key: &str| me[key].as_str().unwrap_or("somebody").to_owned();
-            let told = format!("logged in as {}, {}", word("user"), word("role"));
+            let told = format!("logged in as {}, {}", word(&me, "user"), word(&me, "role"));
             Step::pass(LOGIN, begun.elapsed(), told)
         }
         Ok(answer) if answer.status == StatusCode::UNAUTHORIZED => {
@@ -182,6 +154,33 @@ async fn login(client: &mut Client, credentials: &Credentials, ask: Ask<'_>) -> 
             Step::fail(LOGIN, begun.elapsed(), "the token does not count", hint)
         }
         answer => refused(LOGIN, begun, answer),
+    }
+}
+
+/// Logs in; gives the time from when the password was there, because who types takes his time.
+async fn by_password(client: &mut Client, user: &str, ask: Ask<'_>) -> Result<Instant, Step> {
+    let lacking = |why: String| {
+        let hint = "type it, give it on standard input, or take --token-file";
+        Step::fail(LOGIN, Duration::ZERO, why, hint)
+    };
+    let password = ask(user).map_err(|error| lacking(format!("reading the password: {error}")))?;
+    if password.is_empty() {
+        return Err(lacking("no password was given".to_owned()));
+    }
+    let begun = Instant::now();
+    let answer = client.post("/api/v1/login", &json!({"user": user, "password": password})).await;
+    match &answer {
+        Ok(answer) if answer.status == StatusCode::OK => {
+            client.token = answer.json()["token"].as_str().map(str::to_owned);
+            Ok(begun)
+        }
+        Ok(answer) if answer.status == StatusCode::UNAUTHORIZED => {
+            let why = format!("{user}: {}", answer.problem().0);
+            let hint = "type it again, or name another user by --user; `sudo signpost password` \
+                        on the device sets another one for admin";
+            Err(Step::fail(LOGIN, begun.elapsed(), why, hint))
+        }
+        _ => Err(refused(LOGIN, begun, answer)),
     }
 }
 
@@ -272,9 +271,11 @@ async fn offer(client: &Client, peer: &mut Peer) -> Result<(String, Duration), S
 /// What comes of the connection.
 async fn look(client: &Client, peer: &mut Peer, report: &mut impl FnMut(Step)) -> Option<()> {
     let begun = Instant::now();
-    let found = peer.until(PATH, |seen| seen.path || seen.secured || seen.lost).await;
-    let (found, begun) = (found.path || found.secured, report_path(found.path, begun, report));
+    let seen = peer.until(PATH, |seen| seen.path || seen.secured || seen.lost).await;
+    let found = seen.path || seen.secured;
+    report(path(found, begun.elapsed()));
     found.then_some(())?;
+    let begun = Instant::now();
     let secured = peer.until(PATH, |seen| seen.secured || seen.lost).await.secured;
     report(match secured {
         true => Step::pass(DTLS, begun.elapsed(), "the connection is encrypted"),
@@ -296,19 +297,15 @@ async fn look(client: &Client, peer: &mut Peer, report: &mut impl FnMut(Step)) -
     Some(())
 }
 
-fn report_path(found: bool, begun: Instant, report: &mut impl FnMut(Step)) -> Instant {
-    report(match found {
-        true => Step::pass(ICE, begun.elapsed(), "packets pass between here and the device"),
-        false => Step::fail(
-            ICE,
-            begun.elapsed(),
-            "no path for the picture was found: no packet of UDP passes between here and the \
-             device",
-            "a firewall or a separated Wi-Fi blocks UDP: fix the ports with ice.udp_ports and \
-             open them, or name a TURN server in ice.servers",
-        ),
-    });
-    Instant::now()
+fn path(found: bool, took: Duration) -> Step {
+    let none = "no path for the picture was found: no packet of UDP passes between here and the \
+                device";
+    let hint = "a firewall or a separated Wi-Fi blocks UDP: fix the ports with ice.udp_ports and \
+                open them, or name a TURN server in ice.servers";
+    match found {
+        true => Step::pass(ICE, took, "packets pass between here and the device"),
+        false => Step::fail(ICE, took, none, hint),
+    }
 }
 
 async fn picture(client: &Client, peer: &mut Peer) -> Step {

@@ -101,6 +101,11 @@ async fn connected(addresses: &[SocketAddr]) -> Result<(SocketAddr, Step), Step>
 /// Goes where the device leads to, if it serves nothing without TLS, and judges its certificate.
 async fn secured(mut client: Client) -> Result<(Client, Step), Step> {
     let begun = Instant::now();
+    // Where its page /trust is, without TLS.
+    let page = match client.scheme {
+        Scheme::Http => client.host.clone(),
+        Scheme::Https => client.name.clone(),
+    };
     if client.scheme == Scheme::Http {
         match led_to(&client).await {
             Ok(Some((host, port))) => {
@@ -128,7 +133,7 @@ async fn secured(mut client: Client) -> Result<(Client, Step), Step> {
         }
         Ok(Ok(Shown::Untrusted { fingerprint, why })) => {
             let told = format!("not trusted: {why}; certificate SHA-256 {fingerprint}");
-            Err(Step::fail(TLS, begun.elapsed(), told, untrusted(&client)))
+            Err(Step::fail(TLS, begun.elapsed(), told, untrusted(&page)))
         }
         Ok(Err(error)) => {
             let hint = "the device has no certificate yet if it has just been started: try again \
@@ -142,10 +147,9 @@ async fn secured(mut client: Client) -> Result<(Client, Step), Step> {
     }
 }
 
-fn untrusted(client: &Client) -> String {
-    let host = &client.name;
+fn untrusted(page: &str) -> String {
     format!(
-        "save the device's authority from http://{host}/trust, compare its fingerprint with the \
+        "save the device's authority from http://{page}/trust, compare its fingerprint with the \
          one on the device, and name the file by --authority; ask for the device by its name, \
          as NAME.local. On the device itself run this with sudo"
     )

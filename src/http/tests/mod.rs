@@ -465,6 +465,36 @@ async fn what_is_asked_of_the_device_is_checked_first() {
     }
 }
 
+#[tokio::test]
+async fn one_check_and_one_bundle_at_a_time() {
+    let fixture = fixture(Entry::Free);
+    let post = |path| fixture.send(Method::POST, path, &[], Body::empty());
+    let checking = fixture.app.checking.clone().acquire_owned().await.unwrap();
+    for path in ["/api/v1/checks/configuration", "/api/v1/checks/golden-clip"] {
+        let busy = post(path).await;
+        assert!(busy.headers().contains_key(RETRY_AFTER), "{path}");
+        problem(busy, 409).await;
+    }
+    drop(checking);
+    let checked = body(post("/api/v1/checks/configuration").await).await;
+    assert_eq!(checked["passed"], true, "{checked}");
+    let login = &checked["steps"][1];
+    assert_eq!((&login["name"], &login["verdict"]), (&json!("login"), &json!("pass")));
+    assert!(login["hint"].as_str().is_some(), "that nobody is asked is a note: {login}");
+    fixture.recognition.send_replace(recognition::Status::Failed("no hunter2".into()));
+    let checked = body(post("/api/v1/checks/configuration").await).await;
+    let model = checked["steps"].as_array().unwrap().iter().find(|step| step["name"] == "model");
+    assert_eq!(model.unwrap()["verdict"], "fail");
+    assert!(checked["passed"] == false && !checked.to_string().contains("hunter2"), "{checked}");
+    let clip = body(post("/api/v1/checks/golden-clip").await).await;
+    assert_eq!(clip["steps"][0]["verdict"], "fail", "there is no model: {clip}");
+    let gathering = fixture.app.gathering.clone().acquire_owned().await.unwrap();
+    for path in ["/api/v1/support-bundle", "/api/v1/support-bundle/contents"] {
+        problem(fixture.get(path).await, 503).await;
+    }
+    drop(gathering);
+}
+
 #[tokio::test(start_paused = true)]
 async fn status_counts_results() {
     let fixture = fixture(Entry::Free);
