@@ -17,6 +17,7 @@ use super::{reload, systemd};
 use crate::camera::{self, Camera, Encoder};
 use crate::clock::Clock;
 use crate::config::{self, Config, Keeper};
+use crate::device;
 use crate::http::{self, Access, App, Entry, Listeners};
 use crate::model::{Bundle, Places, Wanted};
 use crate::recognition::exchange;
@@ -123,6 +124,7 @@ async fn serve(args: &RunArgs, config: Config, journal: Journal) -> Result<(), F
         keeper,
         https: https.clone(),
         device_name,
+        known: device::watch::start(config.state_dir()),
     };
     let tls = https.map(|https| https.tls);
     let app = App::new(config.clone(), access, handles);

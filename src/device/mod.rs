@@ -1,11 +1,16 @@
-//! The device that this program runs on: its name, its restart, its journal. systemd's
-//! services and avahi-daemon do the work, over D-Bus; what this program may ask of them is
-//! in `systemd/polkit` and `systemd/dbus`.
+//! The device that this program runs on: its name, its clock, its restart, its journal, and
+//! how it fares. systemd's services and avahi-daemon do the work, over D-Bus; what this
+//! program may ask of them is in `systemd/polkit` and `systemd/dbus`.
 
 pub mod core;
+pub mod facts;
 pub mod journal;
 pub mod lines;
+pub mod parse;
 pub mod redaction;
+pub mod time;
+pub mod warnings;
+pub mod watch;
 
 use std::time::Duration;
 
@@ -32,6 +37,15 @@ pub enum DeviceError {
         /// In those of the bus.
         reason: String,
     },
+    /// No zone.
+    #[error("allowed is the name of a zone, such as UTC or Europe/Berlin")]
+    Zone,
+    /// No time that a clock is set to.
+    #[error("allowed is a time from this program's build to the year 2100, in seconds since 1970")]
+    Time,
+    /// Time servers would set it back.
+    #[error("the clock follows time servers; it can be set where \"ntp\" is false")]
+    Follows,
     /// The journal cannot be read.
     #[error("the journal cannot be read: {0}")]
     Journal(String),

@@ -243,6 +243,16 @@ impl From<DeviceError> for Problem {
                 let status = StatusCode::UNPROCESSABLE_ENTITY;
                 Self::new(status, "no name for a device", detail, "choose another one")
             }
+            DeviceError::Zone | DeviceError::Time => {
+                let status = StatusCode::UNPROCESSABLE_ENTITY;
+                Self::new(status, "no such time", detail, "nothing was changed by this key")
+            }
+            DeviceError::Follows => Self::new(
+                StatusCode::CONFLICT,
+                "the clock follows time servers",
+                detail,
+                "send \"ntp\": false with it, or leave the time to the servers",
+            ),
             DeviceError::Refused { .. } => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "not possible on this device",

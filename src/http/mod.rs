@@ -10,6 +10,7 @@ mod body;
 mod checks;
 mod configuration;
 mod device;
+mod facts;
 mod guard;
 mod health;
 mod liveview;
@@ -56,6 +57,7 @@ pub use silent::Silent;
 use crate::camera::Camera;
 use crate::clock::{Clock, Mark};
 use crate::config::{Config, Keeper, Settled};
+use crate::device::watch::Known;
 use crate::recognition::exchange::Bundles;
 use crate::recognition::{self, Prediction};
 use crate::sessions::Sessions;
@@ -91,6 +93,8 @@ pub struct App {
     gathering: Arc<Semaphore>,
     /// The place of who has something checked.
     checking: Arc<Semaphore>,
+    /// What is known of the device.
+    known: watch::Receiver<Known>,
     recognition: watch::Receiver<recognition::Status>,
     bundles: Bundles,
     tally: watch::Receiver<Tally>,
@@ -125,6 +129,8 @@ pub struct Owners {
     pub https: Option<Https>,
     /// The host name, under which the device's own page is opened.
     pub device_name: Arc<watch::Sender<String>>,
+    /// What is known of the device.
+    pub known: watch::Receiver<Known>,
 }
 
 impl App {
@@ -133,7 +139,7 @@ impl App {
     #[must_use]
     pub fn new(config: Arc<Config>, access: Access, owners: Owners) -> Self {
         let Owners { cameras, sessions, recognition, bundles, clock, keeper, .. } = owners;
-        let Owners { predictions, failed, https, device_name, .. } = owners;
+        let Owners { predictions, failed, https, device_name, known, .. } = owners;
         let guard = guard::Guard::new(&config.http, &device_name.borrow());
         let guard = Arc::new(watch::Sender::new(guard));
         let offers = offers::Offers::new(config.sessions.offers_per_minute);
@@ -167,6 +173,7 @@ impl App {
             journals,
             gathering,
             checking,
+            known,
             recognition,
             bundles,
             tally,

@@ -51,6 +51,9 @@ const ROUTES: &[(&str, Methods)] = &[
     ("/api/v1/models", &[("get", VIEWER), ("post", OPERATOR)]),
     ("/api/v1/models/active", &[("put", OPERATOR)]),
     ("/api/v1/models/{name}", &[("delete", OPERATOR)]),
+    // Addresses of the device, which who watches does not need.
+    ("/api/v1/device", &[("get", OPERATOR)]),
+    ("/api/v1/device/time", &[("put", ADMINISTRATOR)]),
     ("/api/v1/device/name", &[("put", ADMINISTRATOR)]),
     // Some settings need it.
     ("/api/v1/device/restart", &[("post", OPERATOR)]),

@@ -15,7 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::unread::Unread;
 use super::{
-    App, Caller, Ends, Problem, access, api, checks, configuration, device, guard, health,
+    App, Caller, Ends, Problem, access, api, checks, configuration, device, facts, guard, health,
     liveview, login, metrics, models, pages, problem, roles, secure, setup, stills, support,
     tokens, users, whep,
 };
@@ -60,6 +60,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .merge(stills::routes())
         .merge(liveview::routes())
         .merge(device::routes())
+        .merge(facts::routes())
         .merge(models::routes())
         .merge(support::routes())
         .merge(checks::routes())

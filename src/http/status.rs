@@ -188,6 +188,8 @@ impl App {
         }
         let settled = self.settled.borrow().clone();
         degraded.extend(settled.remarks.iter().map(|remark| format!("configuration: {remark}")));
+        let warnings = self.known.borrow().warnings.clone();
+        degraded.extend(warnings.iter().map(|warning| format!("device: {}", warning.line())));
         let parked = self.sessions.status().borrow().parked;
         if parked > 0 {
             degraded.push(format!("sessions: {parked} pipelines of former viewers do not stop"));

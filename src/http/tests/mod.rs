@@ -20,6 +20,7 @@ use super::access::password;
 use super::*;
 use crate::config::{self, Layer};
 
+mod facts;
 mod secure;
 mod setup;
 mod users;
@@ -32,6 +33,8 @@ struct Fixture {
     router: Router,
     recognition: watch::Sender<recognition::Status>,
     predictions: broadcast::Sender<Arc<Prediction>>,
+    /// What is known of the device.
+    known: watch::Sender<Known>,
     /// How requests are sent.
     scheme: Scheme,
     _state: tempfile::TempDir,
@@ -75,6 +78,7 @@ fn fixture_at(
     let sessions = Sessions::start(Vec::new(), &predictions, settings, clock.clone());
     let results = predictions.subscribe();
     let keeper = config::Keeper::new(config.clone());
+    let known = watch::Sender::new(Known::default());
     let bundles = Bundles::without_owner(&config);
     let owners = Owners {
         cameras,
@@ -87,11 +91,13 @@ fn fixture_at(
         keeper,
         https,
         device_name: Arc::new(watch::Sender::new("door".to_owned())),
+        known: known.subscribe(),
     };
     let app = App::new(config, access, owners);
     Fixture {
         router: router(app.clone()),
         app,
+        known,
         recognition,
         predictions,
         scheme: Scheme::Http,
@@ -394,10 +400,10 @@ async fn health_follows_the_owners_and_not_the_picture() {
     fixture.recognition.send_replace(recognition::Status::Failed("no library".into()));
     assert_eq!(problem(fixture.get("/healthz").await, 503).await["detail"], "model");
     fixture.recognition.send_replace(recognition::Status::Starting);
-    let Fixture { app, router, recognition, predictions, scheme, _state } = fixture;
+    let Fixture { app, router, recognition, predictions, known, scheme, _state } = fixture;
     drop(recognition);
     let (recognition, _) = watch::channel(recognition::Status::Starting);
-    let gone = Fixture { app, router, recognition, predictions, scheme, _state };
+    let gone = Fixture { app, router, recognition, predictions, known, scheme, _state };
     assert_eq!(problem(gone.get("/healthz").await, 503).await["detail"], "recognition");
 }
 

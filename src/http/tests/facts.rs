@@ -1,0 +1,41 @@
+//! The device's facts and warnings.
+
+use super::*;
+use crate::device::facts::{Facts, Temperature};
+use crate::device::warnings::warnings;
+
+#[tokio::test]
+async fn a_device_that_is_too_hot_says_so_in_the_status_and_with_its_facts() {
+    let fixture = fixture(Entry::Free);
+    let calm = body(fixture.get("/api/v1/status").await).await;
+    assert_eq!(calm["degraded"].as_array().unwrap().len(), 0, "{calm}");
+    let temperatures = vec![Temperature { name: "cpu-thermal".into(), celsius: 82.4 }];
+    let facts = Facts { temperatures, ..Facts::default() };
+    let warnings = warnings(&facts, &[]);
+    fixture.known.send_replace(Known { facts, warnings });
+    let status = body(fixture.get("/api/v1/status").await).await;
+    let told = status["degraded"][0].as_str().unwrap();
+    assert!(told.starts_with("device: too hot, 82 °C: give it air"), "{told}");
+    let device = body(fixture.get("/api/v1/device").await).await;
+    assert_eq!(device["mdns_name"], "door.local");
+    assert_eq!(device["temperatures"][0]["celsius"], 82.4);
+    assert_eq!(device["warnings"][0]["kind"], "hot");
+    assert!(device["power"].is_null() && device["memory"].is_null(), "{device}");
+    let clock = &device["clock"];
+    assert!(clock["now_s"].as_f64().unwrap() > 1.7e9, "{clock}");
+    assert!(clock["zone"].is_string() || clock["missing"].is_string(), "{clock}");
+}
+
+#[tokio::test]
+async fn a_wrong_time_or_zone_is_refused_before_anybody_is_asked() {
+    let fixture = fixture(Entry::Free);
+    let put = async |wish: Value| {
+        let headers = [(CONTENT_TYPE, "application/json")];
+        fixture.send(Method::PUT, "/api/v1/device/time", &headers, wish.to_string()).await
+    };
+    for wrong in [json!({"zone": "../x"}), json!({"ntp": false, "now_s": 1})] {
+        problem(put(wrong).await, 422).await;
+    }
+    problem(put(json!({"ntp": true, "now_s": 4_000_000_000_u64})).await, 409).await;
+    problem(put(json!({"zone": 1})).await, 422).await;
+}
