@@ -18,6 +18,7 @@
 pub mod clock;
 pub mod errors;
 pub mod files;
+pub mod spread;
 
 pub mod config;
 
@@ -32,6 +33,8 @@ pub mod cascade;
 pub mod recognition;
 
 pub mod sessions;
+
+pub mod history;
 
 pub mod device;
 

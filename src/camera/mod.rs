@@ -12,6 +12,7 @@ mod follower;
 mod form;
 pub mod handover;
 mod key_units;
+pub mod lags;
 mod notice;
 mod outage;
 mod owner;
@@ -30,6 +31,7 @@ mod template;
 mod tests;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use gstreamer as gst;
@@ -53,6 +55,7 @@ use crate::config;
 use absences::Absences;
 pub use absences::WAIT as ABSENCE;
 use branch::Spec;
+use lags::Lags;
 use owner::Owner;
 use pipeline::Outlets;
 use requests::{Bounds, Capture, Requests};
@@ -71,6 +74,8 @@ pub struct Camera {
     gallery: Gallery,
     requests: Arc<watch::Sender<Requests>>,
     encodings: watch::Receiver<PerForm<Option<Encoding>>>,
+    pictures: Arc<AtomicU64>,
+    lags: Lags,
     started: gst::ClockTime,
     moved: Mark,
     ticked: Mark,
@@ -191,6 +196,7 @@ impl Camera {
         let (told, encodings) = watch::channel(PerForm::default());
         let (gallery, shutter) = Gallery::start();
         let (moved, ticked) = (clock.mark(), clock.mark());
+        let (pictures, lags) = (Arc::<AtomicU64>::default(), Lags::default());
         let camera = Self {
             name,
             renditions: renditions.clone(),
@@ -199,12 +205,14 @@ impl Camera {
             gallery,
             requests: Arc::new(asked),
             encodings,
+            pictures: pictures.clone(),
+            lags: lags.clone(),
             started: moved.last(),
             moved: moved.clone(),
             ticked: ticked.clone(),
         };
-        let pictures = Arc::default();
-        let outlets = Outlets { renditions, newest: captured, frames, pictures, shutter, moved };
+        let newest = captured;
+        let outlets = Outlets { renditions, newest, frames, pictures, lags, shutter, moved };
         let owner = Owner {
             settings,
             clock,
@@ -241,6 +249,8 @@ impl Camera {
             gallery: Gallery::start().0,
             requests: Arc::new(watch::Sender::new(Requests::new(&encoding))),
             encodings: watch::channel(PerForm::default()).1,
+            pictures: Arc::default(),
+            lags: Lags::default(),
             started: moved.last(),
             moved: moved.clone(),
             ticked: ticked.clone(),
@@ -265,6 +275,18 @@ impl Camera {
     #[must_use]
     pub fn newest_picture(&self) -> Option<gst::ClockTime> {
         *self.newest.borrow()
+    }
+
+    /// Pictures captured since the start.
+    #[must_use]
+    pub fn pictures(&self) -> u64 {
+        self.pictures.load(Ordering::Relaxed)
+    }
+
+    /// How old its pictures are when they come, and how long encoding them takes.
+    #[must_use]
+    pub fn lags(&self) -> &Lags {
+        &self.lags
     }
 
     /// Running time at which a picture was last shown, of the camera or in its place; at

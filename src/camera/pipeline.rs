@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::branch::{Branch, Spec};
+use super::lags::Lags;
 use super::source::{Chosen, Pace};
 use super::stills::Shutter;
 use super::template::fill;
@@ -70,6 +71,8 @@ pub(super) struct Outlets {
     pub frames: handover::Sender<RawFrame>,
     /// Raw frames so far.
     pub pictures: Arc<AtomicU64>,
+    /// How old they are, and how long encoding them takes.
+    pub lags: Lags,
     /// Copies for JPEGs, when one is wanted.
     pub shutter: Shutter,
     /// When the newest picture was shown, of the camera or in its place.
@@ -110,7 +113,9 @@ impl Pipeline {
         keep_queries_out(&named("raw")?);
         watch_bus(&pipeline, events.clone());
         let (told, over) = (events.clone(), stopped.clone());
-        hand_over_frames(&frames, stamp.clone(), outlets.clone(), told, over);
+        let timed =
+            Timed { stamp: stamp.clone(), clock: clock.clone(), lags: outlets.lags.clone() };
+        hand_over_frames(&frames, timed.clone(), outlets.clone(), told, over);
         dress(&pipeline);
         if chosen.pace == Pace::Clip {
             align_clip(&named("pace")?, stamp.clone(), clock.clone());
@@ -119,7 +124,7 @@ impl Pipeline {
         let (orders, given) = watch::channel(Orders::default());
         let (encoder, renditions) = (encoder.clone(), outlets.renditions.clone());
         let (branches, ends) = (PerForm::default(), stopped.clone());
-        let stage = Stage { pipeline, encoder, renditions, stamp, events, branches, stopped: ends };
+        let stage = Stage { pipeline, encoder, renditions, timed, events, branches, stopped: ends };
         let (outlets, runtime) = (outlets.clone(), Handle::current());
         let thread = tokio::task::spawn_blocking(move || stage.play(given, &runtime));
         Ok((Self { outlets, stopped, orders, thread }, inbox))
@@ -157,7 +162,7 @@ struct Stage {
     pipeline: gst::Pipeline,
     encoder: Encoder,
     renditions: Renditions,
-    stamp: Stamp,
+    timed: Timed,
     events: mpsc::Sender<Event>,
     branches: PerForm<Option<Branch>>,
     stopped: Arc<AtomicBool>,
@@ -211,8 +216,8 @@ impl Stage {
         }
         if let Some(spec) = wanted {
             let hand_over = |sink: &gst::Element| {
-                let (stamp, stopped) = (self.stamp.clone(), self.stopped.clone());
-                hand_over_encoded(sink, form, stamp, self.renditions.clone(), stopped);
+                let (timed, stopped) = (self.timed.clone(), self.stopped.clone());
+                hand_over_encoded(sink, form, timed, self.renditions.clone(), stopped);
             };
             let events = self.events.clone();
             let refused = move |error| {
@@ -227,7 +232,7 @@ impl Stage {
     }
 
     fn rewind(&self) {
-        self.stamp.starts.store(true, Ordering::Relaxed);
+        self.timed.stamp.starts.store(true, Ordering::Relaxed);
         if let Err(error) = self.pipeline.seek_simple(gst::SeekFlags::FLUSH, gst::ClockTime::ZERO) {
             self.tell(Event::NotRewound(error.to_string()));
         }
@@ -260,6 +265,14 @@ impl Stamp {
         let running = sample.segment()?.downcast_ref::<gst::ClockTime>()?.to_running_time(pts)?;
         Some(running + gst::ClockTime::from_nseconds(self.offset.load(Ordering::Relaxed)))
     }
+}
+
+/// When a picture was captured, and how long ago that is.
+#[derive(Clone, Debug)]
+struct Timed {
+    stamp: Stamp,
+    clock: Clock,
+    lags: Lags,
 }
 
 /// A clip's own time starts at 0: its first picture is due when it gets here,
@@ -327,14 +340,16 @@ fn watch_bus(pipeline: &gst::Pipeline, events: mpsc::Sender<Event>) {
 fn hand_over_encoded(
     sink: &gst::Element,
     form: Form,
-    stamp: Stamp,
+    timed: Timed,
     renditions: Renditions,
     stopped: Arc<AtomicBool>,
 ) {
     let mut last = gst::ClockTime::ZERO;
     let callbacks = gst_app::AppSinkCallbacks::builder();
     on_sample(sink, callbacks, move |sample| {
-        let (Some(time), Some(caps)) = (stamp.running_time(sample), sample.caps()) else { return };
+        let time = timed.stamp.running_time(sample);
+        let (Some(time), Some(caps)) = (time, sample.caps()) else { return };
+        timed.lags.encoded(time, timed.clock.running_time());
         let Some(mut buffer) = sample.buffer_owned() else { return };
         last = time.max(last + gst::ClockTime::from_nseconds(1));
         let stamped = buffer.make_mut();
@@ -348,7 +363,7 @@ fn hand_over_encoded(
 
 fn hand_over_frames(
     sink: &gst::Element,
-    stamp: Stamp,
+    timed: Timed,
     outlets: Outlets,
     events: mpsc::Sender<Event>,
     stopped: Arc<AtomicBool>,
@@ -361,7 +376,9 @@ fn hand_over_frames(
         let _ = ended.try_send(Event::Ended);
     });
     on_sample(sink, callbacks, move |sample| {
-        let (Some(time), Some(caps)) = (stamp.running_time(sample), sample.caps()) else { return };
+        let time = timed.stamp.running_time(sample);
+        let (Some(time), Some(caps)) = (time, sample.caps()) else { return };
+        timed.lags.came(time, timed.clock.running_time());
         if video.as_ref().is_none_or(|(known, _)| known.as_ref() != caps) {
             let Ok(info) = gst_video::VideoInfo::from_caps(caps) else { return };
             let _ = events.try_send(Event::Picture(Box::new(info.clone())));

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 use super::Error;
 use super::encoder::Encoder;
 use super::follower::Follower;
+use super::lags::Lags;
 use super::notice::{self, Notice};
 use super::owner::TEARDOWN;
 use super::pipeline::{Event, Outlets, Pipeline};
@@ -173,6 +174,7 @@ impl Owner {
             newest: watch::Sender::new(None),
             frames: handover::channel(1).0,
             pictures: Arc::default(),
+            lags: Lags::default(),
             shutter: shutter.clone(),
             moved: moved.clone(),
         }

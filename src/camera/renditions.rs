@@ -34,6 +34,7 @@ pub(super) struct Shared {
     next_id: AtomicU64,
     missing: watch::Sender<PerForm<Option<NoForm>>>,
     encoded: PerForm<AtomicU64>,
+    encoded_bytes: PerForm<AtomicU64>,
     dropped: PerForm<AtomicU64>,
     counts: watch::Sender<PerForm<usize>>,
     wishes: watch::Sender<PerForm<u64>>,
@@ -96,6 +97,7 @@ impl Renditions {
             next_id: AtomicU64::new(0),
             missing: watch::Sender::new(lasting),
             encoded: PerForm::default(),
+            encoded_bytes: PerForm::default(),
             dropped: PerForm::default(),
             counts,
             wishes,
@@ -153,6 +155,12 @@ impl Renditions {
         self.shared.encoded[form].load(Ordering::Relaxed)
     }
 
+    /// What they hold.
+    #[must_use]
+    pub fn encoded_bytes(&self, form: Form) -> u64 {
+        self.shared.encoded_bytes[form].load(Ordering::Relaxed)
+    }
+
     /// Pictures of `form` that viewers missed since the start because their queue was
     /// full.
     #[must_use]
@@ -164,6 +172,7 @@ impl Renditions {
     /// blocks: a viewer whose queue is full goes without.
     pub(super) fn push(&self, form: Form, buffer: &gst::Buffer, caps: &gst::Caps) {
         self.shared.encoded[form].fetch_add(1, Ordering::Relaxed);
+        self.shared.encoded_bytes[form].fetch_add(buffer.size() as u64, Ordering::Relaxed);
         let delta = buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
         let unit = if delta { Unit::Delta } else { Unit::Key };
         let (mut dropped, mut wished) = (0, false);

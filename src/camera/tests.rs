@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, watch};
 use super::absences::Absences;
 use super::branch::Spec;
 use super::handover::{self, Missed};
+use super::lags::Lags;
 use super::owner::{Owner, Settings, direction};
 use super::picture::Limit;
 use super::pipeline::{Event, Outlets, Pipeline};
@@ -59,6 +60,7 @@ fn play_with(description: &str, flip: config::Flip, encoder: &Encoder) -> Playin
         newest: captured,
         frames: waiting,
         pictures: Arc::default(),
+        lags: Lags::default(),
         shutter: Shutter::new(),
         moved: Clock::start().mark(),
     };
@@ -214,6 +216,7 @@ fn rig(encoder: Encoder, absence: Duration) -> Rig {
         newest,
         frames: sent,
         pictures: Arc::default(),
+        lags: Lags::default(),
         shutter: Shutter::new(),
         moved: Clock::start().mark(),
     };

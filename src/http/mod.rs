@@ -13,6 +13,7 @@ mod device;
 mod facts;
 mod guard;
 mod health;
+mod history;
 mod liveview;
 mod login;
 mod metrics;
@@ -58,6 +59,7 @@ use crate::camera::Camera;
 use crate::clock::{Clock, Mark};
 use crate::config::{Config, Keeper, Settled};
 use crate::device::watch::Known;
+use crate::history::{self as figures, History};
 use crate::recognition::exchange::Bundles;
 use crate::recognition::{self, Prediction};
 use crate::sessions::Sessions;
@@ -98,6 +100,8 @@ pub struct App {
     recognition: watch::Receiver<recognition::Status>,
     bundles: Bundles,
     tally: watch::Receiver<Tally>,
+    /// Figures of the last ten minutes.
+    history: History,
     clock: Clock,
     /// When the server last said that it is well.
     served: Mark,
@@ -149,6 +153,11 @@ impl App {
         let gathering = Arc::new(Semaphore::new(support::AT_ONCE));
         let checking = Arc::new(Semaphore::new(checks::AT_ONCE));
         let (recognition, camera) = (recognition, cameras.first().cloned());
+        let history = figures::start(figures::Followed {
+            cameras: cameras.clone(),
+            predictions: predictions.resubscribe(),
+            sessions: sessions.status(),
+        });
         let work = tally::Work { recognition: recognition.clone(), failed, camera };
         let tally = tally::start(predictions, work);
         let settled = keeper.follow();
@@ -177,6 +186,7 @@ impl App {
             recognition,
             bundles,
             tally,
+            history,
             clock,
             served,
             kept,

@@ -15,9 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::unread::Unread;
 use super::{
-    App, Caller, Ends, Problem, access, api, checks, configuration, device, facts, guard, health,
-    liveview, login, metrics, models, pages, problem, roles, secure, setup, stills, support,
-    tokens, users, whep,
+    App, Caller, Ends, Problem, access, api, checks, configuration, device, facts, guard, health, history, liveview, login, metrics, models, pages, problem, roles, secure, setup, stills, support, tokens, users, whep,
 };
 use access::accounts::Role;
 use roles::Need;
@@ -61,6 +59,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .merge(liveview::routes())
         .merge(device::routes())
         .merge(facts::routes())
+        .merge(history::routes())
         .merge(models::routes())
         .merge(support::routes())
         .merge(checks::routes())

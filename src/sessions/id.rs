@@ -31,6 +31,26 @@ impl ConnectionId {
     }
 }
 
+/// Hexadecimal digits of an id that may be shown: enough to tell viewers apart and to find
+/// one in the log, and 104 of the 128 bits that are to be guessed stay.
+const SHORT: usize = 6;
+
+impl SessionId {
+    /// Its beginning, which does not open it.
+    #[must_use]
+    pub fn short(self) -> String {
+        self.to_string().chars().take(SHORT).collect()
+    }
+}
+
+impl ConnectionId {
+    /// Its beginning, which does not open it.
+    #[must_use]
+    pub fn short(self) -> String {
+        self.to_string().chars().take(SHORT).collect()
+    }
+}
+
 fn random_bits() -> Result<u128, getrandom::Error> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)?;

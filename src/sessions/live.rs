@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use gstreamer as gst;
+use gstreamer_webrtc::WebRTCPeerConnectionState as Peer;
 use tokio::sync::oneshot;
 
 use super::adaptation::{Adaptation, Cause, Reading};
@@ -16,7 +17,8 @@ use super::link::{Link, Sent};
 use super::liveness::Liveness;
 use super::messages::Shown;
 use super::meter::Counted;
-use super::post::{Payload, Post};
+use super::post::{Event, Payload, Post};
+use super::timeline::{Part, Timeline};
 use super::trickle::{Fragment, Intake, TrickleError};
 use super::viewer::Viewer;
 use super::{Answer, OfferError, SessionId, ViewerError};
@@ -81,14 +83,30 @@ pub(super) struct Live {
     pub frames: Option<Stills>,
     /// Whether webrtcbin still owes its figures: who hangs is asked once.
     pub asked: bool,
+    /// When its offer came, and the states that it went through since.
+    pub began: Duration,
+    pub timeline: Timeline,
     /// Since when its lost messages are counted, and how many there were then.
     pub flood: (Duration, u64),
 }
 
 impl Live {
+    /// Notes what happened, if it is of a part's state.
+    pub fn note(&mut self, event: &Event, now: Duration) {
+        let (part, state) = match event {
+            Event::State(part, state) => (*part, *state),
+            Event::Peer(state) => (Part::Peer, peer_word(*state)),
+            Event::Opened(label, _) => ((*label).into(), "open"),
+            Event::Closed(label) => ((*label).into(), "closed"),
+            _ => return,
+        };
+        self.timeline.note(part, state, now);
+    }
+
     /// Lets pictures flow from now on; its peer is to be heard.
     pub fn show(&mut self, now: Duration) {
         self.liveness = Some(Liveness::new(now));
+        self.timeline.note(Part::Connection, "live", now);
         if let Some(viewer) = &mut self.viewer {
             viewer.show();
         }
@@ -238,6 +256,18 @@ impl Live {
     /// Whether nobody waits for the answer any more.
     pub fn is_unheard(&self) -> bool {
         self.reply.as_ref().is_some_and(oneshot::Sender::is_closed)
+    }
+}
+
+fn peer_word(state: Peer) -> &'static str {
+    match state {
+        Peer::New => "new",
+        Peer::Connecting => "connecting",
+        Peer::Connected => "connected",
+        Peer::Disconnected => "disconnected",
+        Peer::Failed => "failed",
+        Peer::Closed => "closed",
+        _ => "unknown",
     }
 }
 

@@ -41,6 +41,7 @@ mod shell;
 mod signals;
 mod stamp;
 mod table;
+mod timeline;
 mod told;
 mod traffic;
 mod transcript;
@@ -69,8 +70,9 @@ pub(crate) use ice::configure as configure_ice;
 pub use id::{ConnectionId, NoId, SessionId};
 pub use offer::SDP_LIMIT;
 pub use outbox::{OUTBOX_BYTES, OUTBOX_TIME};
-pub use report::{Channels, ConnectionReport, SessionReport, Step};
+pub use report::{Channels, ConnectionReport, Ended, Moment, SessionReport, Step};
 pub use session::Phase;
+pub use timeline::Part;
 pub use trickle::{FRAGMENT_LIMIT, TrickleError};
 pub use viewer::ViewerError;
 
@@ -177,6 +179,9 @@ pub struct Status {
     pub parked: usize,
     /// Each viewer, as it was at the last second.
     pub sessions: Vec<SessionReport>,
+    /// The last connections that ended, the newest at last.
+    #[serde(skip)]
+    pub ended: Vec<Ended>,
 }
 
 impl Status {

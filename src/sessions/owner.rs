@@ -92,6 +92,8 @@ pub(super) struct Owner {
     figured: Duration,
     /// Of connections that have ended.
     ended: Losses,
+    /// The last of these.
+    gone: VecDeque<report::Gone>,
     complaints: Seldom,
     work: JoinSet<Done>,
     /// Pipelines that did not stop in time.
@@ -130,6 +132,7 @@ impl Owner {
             events,
             figured: Duration::ZERO,
             ended: Losses::default(),
+            gone: VecDeque::new(),
             complaints: Seldom::default(),
             work: JoinSet::new(),
             parked: JoinSet::new(),
@@ -245,6 +248,7 @@ impl Owner {
         let now = self.now();
         let Some(live) = self.live.get_mut(&from) else { return };
         live.post.taken(&event);
+        live.note(&event, now);
         if let Event::Peer(state) = event {
             log::debug!("viewer {from}: {state:?}");
         }
@@ -253,7 +257,7 @@ impl Owner {
             Event::Peer(Peer::Failed) => Some(Life::Lost(Loss::IceFailed)),
             Event::Peer(Peer::Closed) => Some(Life::Lost(Loss::ClosedByPeer)),
             // "Disconnected" may come back; what stays silent is found by silence.
-            Event::Peer(_) => None,
+            Event::Peer(_) | Event::State(..) => None,
             Event::PipelineFailed { element, reason } => {
                 log::debug!("viewer {from}: {element}: {reason}");
                 // A page that closes makes sctpenc give up.
@@ -327,6 +331,7 @@ impl Owner {
             self.status.messages_refused = losses.messages;
             self.status.predictions_dropped = losses.predictions;
             self.status.sessions = report::sessions(&self.table, &self.live, &self.cameras, now);
+            self.status.ended = report::ended(&self.gone, now);
         }
     }
 

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use super::ConnectionId;
 use super::channel::Label;
+use super::timeline::Part;
 
 /// Messages of one peer that wait for the owner: a page sends one each few
 /// seconds, and a peer that floods us loses its own messages, nobody else's.
@@ -19,9 +20,9 @@ const MESSAGE_LIMIT: usize = 32;
 /// Longest message of a peer: commands are a line of JSON.
 const MESSAGE_BYTES: usize = 16 * 1024;
 
-/// Changes of state of one connection that wait for the owner: ICE and DTLS go
-/// through a handful, each of three channels opens and closes once.
-const STATE_LIMIT: usize = 16;
+/// Changes of state of one connection that wait for the owner: gathering, ICE, DTLS and both
+/// together go through a handful each, each of three channels opens and closes once.
+const STATE_LIMIT: usize = 32;
 
 /// Events of one connection that wait for the owner. With room for so many of
 /// each connection nobody crowds out another's.
@@ -32,6 +33,8 @@ pub(super) const EVENTS_PER_CONNECTION: usize = MESSAGE_LIMIT + STATE_LIMIT;
 pub(super) enum Event {
     /// ICE and DTLS together changed their state.
     Peer(gst_webrtc::WebRTCPeerConnectionState),
+    /// A part entered this state, for the timeline alone.
+    State(Part, &'static str),
     /// An element gave up: its name, and its message on the bus.
     PipelineFailed { element: String, reason: String },
     /// The peer opens more channels than a page needs.

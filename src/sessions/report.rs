@@ -1,23 +1,28 @@
 //! The sessions as the status shows them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::channel::Label;
+use super::connection::Loss;
 use super::connection::State;
 use super::figures::Pair;
 use super::live::Live;
 use super::session::Phase;
 use super::table::Table;
-use super::{Cause, ConnectionId};
+use super::timeline::{Part, Timeline};
+use super::{Cause, ConnectionId, SessionId};
 use crate::camera::{Camera, Form};
 
 /// One viewer. Without its id: who knows that could end it.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct SessionReport {
+    /// Beginning of its id.
+    #[serde(skip)]
+    pub id: String,
     /// Name of the camera that it looks at.
     pub camera: String,
     /// The last states it went through, oldest first.
@@ -38,6 +43,15 @@ pub struct Step {
 /// One connection of a viewer.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct ConnectionReport {
+    /// Beginning of its id.
+    #[serde(skip)]
+    pub id: String,
+    /// Seconds since its offer came.
+    #[serde(skip)]
+    pub age_s: f64,
+    /// The last states of its parts, oldest first.
+    #[serde(skip)]
+    pub timeline: Vec<Moment>,
     /// negotiating, connecting or live.
     pub state: &'static str,
     /// full, low or vp8.
@@ -79,6 +93,72 @@ pub struct ConnectionReport {
     pub predictions_dropped: u64,
 }
 
+/// A part's state that was entered.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Moment {
+    /// Which part.
+    pub part: Part,
+    /// In the words of RTCPeerConnection; of `connection` negotiating, connecting, live or
+    /// closing.
+    pub state: &'static str,
+    /// Milliseconds since the connection's offer came.
+    pub at_ms: u64,
+}
+
+/// A connection that has ended.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Ended {
+    /// Beginning of its id.
+    pub id: String,
+    /// Beginning of its session's.
+    pub session: String,
+    /// Why it could not go on; absent where somebody asked for its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Loss>,
+    /// Seconds that it lasted.
+    pub lasted_s: f64,
+    /// Seconds since its end.
+    pub ago_s: f64,
+    /// The last states of its parts, oldest first.
+    pub timeline: Vec<Moment>,
+}
+
+/// Connections that have ended and are remembered: who could not connect asks soon.
+pub(super) const GONE_LIMIT: usize = 16;
+
+/// One of these.
+#[derive(Debug)]
+pub(super) struct Gone {
+    pub session: SessionId,
+    pub connection: ConnectionId,
+    pub began: Duration,
+    pub at: Duration,
+    pub loss: Option<Loss>,
+    pub timeline: Timeline,
+}
+
+/// The connections that have ended, as told at `now`.
+pub(super) fn ended(gone: &VecDeque<Gone>, now: Duration) -> Vec<Ended> {
+    let told = gone.iter().map(|gone| Ended {
+        id: gone.connection.short(),
+        session: gone.session.short(),
+        reason: gone.loss,
+        lasted_s: seconds(gone.at.saturating_sub(gone.began)),
+        ago_s: seconds(now.saturating_sub(gone.at)),
+        timeline: moments(&gone.timeline, gone.began),
+    });
+    told.collect()
+}
+
+fn moments(timeline: &Timeline, began: Duration) -> Vec<Moment> {
+    let moment = |entry: &super::timeline::Entry| Moment {
+        part: entry.part,
+        state: entry.state,
+        at_ms: u64::try_from(entry.at.saturating_sub(began).as_millis()).unwrap_or(u64::MAX),
+    };
+    timeline.entries().map(moment).collect()
+}
+
 /// States of a connection's data channels.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Channels {
@@ -97,9 +177,10 @@ pub(super) fn sessions(
     cameras: &[Camera],
     now: Duration,
 ) -> Vec<SessionReport> {
-    let mut sessions: Vec<_> = table.sessions().map(|(_, session)| session).collect();
-    sessions.sort_by_key(|session| session.path().first().map(|(_, at)| *at));
-    let report = |session: &&super::table::Session| SessionReport {
+    let mut sessions: Vec<_> = table.sessions().collect();
+    sessions.sort_by_key(|(_, session)| session.path().first().map(|(_, at)| *at));
+    let report = |(id, session): &(SessionId, &super::table::Session)| SessionReport {
+        id: id.short(),
         camera: cameras.get(session.camera).map(|c| c.name().to_owned()).unwrap_or_default(),
         path: session
             .path()
@@ -109,16 +190,19 @@ pub(super) fn sessions(
         connections: session
             .connections()
             .iter()
-            .filter_map(|id| Some(connection(live.get(id)?, table.state(*id)?, now)))
+            .filter_map(|id| Some(connection(*id, live.get(id)?, table.state(*id)?, now)))
             .collect(),
     };
     sessions.iter().map(report).collect()
 }
 
-fn connection(live: &Live, state: State, now: Duration) -> ConnectionReport {
+fn connection(id: ConnectionId, live: &Live, state: State, now: Duration) -> ConnectionReport {
     let (counted, figures) = (live.congestion.meter.counted(), &live.figures);
     let meter = &live.congestion.meter;
     ConnectionReport {
+        id: id.short(),
+        age_s: seconds(now.saturating_sub(live.began)),
+        timeline: moments(&live.timeline, live.began),
         state: match state {
             State::Negotiating { .. } | State::Abandoned => "negotiating",
             State::Connecting { .. } => "connecting",

@@ -16,6 +16,7 @@ use super::channel::{Label, Opened};
 use super::congestion::Congestion;
 use super::meter::Meter;
 use super::post::{Event, Payload, Post};
+use super::timeline::Part;
 
 /// Where a viewer's elements say it.
 pub(super) struct Calls {
@@ -42,7 +43,61 @@ pub(super) fn connect(
     webrtc.connect_notify(Some("connection-state"), move |webrtc, _| {
         peer.send(Event::Peer(webrtc.property("connection-state")));
     });
+    tell_path(webrtc, post);
     hear_channels(webrtc, post);
+}
+
+/// The steps to a path, for the timeline.
+fn tell_path(webrtc: &gst::Element, post: &Post) {
+    use gst_webrtc::{WebRTCICEConnectionState as Ice, WebRTCICEGatheringState as Gathering};
+    let gathering = post.clone();
+    webrtc.connect_notify(Some("ice-gathering-state"), move |webrtc, _| {
+        let word = match webrtc.property("ice-gathering-state") {
+            Gathering::New => "new",
+            Gathering::Gathering => "gathering",
+            Gathering::Complete => "complete",
+            _ => "unknown",
+        };
+        gathering.send(Event::State(Part::Gathering, word));
+    });
+    let ice = post.clone();
+    webrtc.connect_notify(Some("ice-connection-state"), move |webrtc, _| {
+        let word = match webrtc.property("ice-connection-state") {
+            Ice::New => "new",
+            Ice::Checking => "checking",
+            Ice::Connected => "connected",
+            Ice::Completed => "completed",
+            Ice::Failed => "failed",
+            Ice::Disconnected => "disconnected",
+            Ice::Closed => "closed",
+            _ => "unknown",
+        };
+        ice.send(Event::State(Part::Ice, word));
+    });
+}
+
+/// The encryption's steps, for the timeline. Call when the answer is set: before, webrtcbin has
+/// no transport, and the peer, which has not got the answer, sends nothing yet.
+pub(super) fn hear_dtls(webrtc: &gst::Element, post: &Post) {
+    use gst_webrtc::WebRTCDTLSTransportState as Dtls;
+    let first =
+        webrtc.emit_by_name::<Option<gst_webrtc::WebRTCRTPTransceiver>>("get-transceiver", &[&0]);
+    let sender = first.and_then(|first| first.property::<Option<gst::glib::Object>>("sender"));
+    let transport =
+        sender.and_then(|sender| sender.property::<Option<gst::glib::Object>>("transport"));
+    let Some(transport) = transport else { return };
+    let post = post.clone();
+    transport.connect_notify(Some("state"), move |transport, _| {
+        let word = match transport.property("state") {
+            Dtls::New => "new",
+            Dtls::Connecting => "connecting",
+            Dtls::Connected => "connected",
+            Dtls::Failed => "failed",
+            Dtls::Closed => "closed",
+            _ => "unknown",
+        };
+        post.send(Event::State(Part::Dtls, word));
+    });
 }
 
 /// Channels, all of them the peer's.

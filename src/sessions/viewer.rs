@@ -157,7 +157,10 @@ impl Viewer {
         let deadline = Instant::now() + plan.timeout;
         let viewer = Self::build(&plan)?;
         match viewer.negotiate(&plan.offer.sdp, plan.ice.transport_policy, deadline) {
-            Ok(answer) => Ok((viewer, plan.offer.complete(&answer))),
+            Ok(answer) => {
+                signals::hear_dtls(&viewer.webrtc, &plan.calls.post);
+                Ok((viewer, plan.offer.complete(&answer)))
+            }
             Err(error) => {
                 viewer.end();
                 Err(error)

@@ -1,4 +1,4 @@
-//! The device's facts and warnings.
+//! The device's facts and warnings; figures of the last ten minutes.
 
 use super::*;
 use crate::device::facts::{Facts, Temperature};
@@ -38,4 +38,21 @@ async fn a_wrong_time_or_zone_is_refused_before_anybody_is_asked() {
     }
     problem(put(json!({"ntp": true, "now_s": 4_000_000_000_u64})).await, 409).await;
     problem(put(json!({"zone": 1})).await, 422).await;
+}
+
+#[tokio::test]
+async fn figures_are_asked_for_by_number_and_sessions_are_listed_without_what_opens_them() {
+    let fixture = fixture(Entry::Free);
+    let told = body(fixture.get("/api/v1/history").await).await;
+    assert_eq!(
+        (&told["first"], &told["next"], &told["sample_s"]),
+        (&json!(0), &json!(0), &json!(2))
+    );
+    assert!(told["newest_s"].is_null() && told["connections"].as_array().unwrap().is_empty());
+    assert_eq!(body(fixture.get("/api/v1/history?from=18446744073709551615").await).await, told);
+    for wrong in ["from=-1", "from=x", "form=1"] {
+        problem(fixture.get(&format!("/api/v1/history?{wrong}")).await, 400).await;
+    }
+    let told = body(fixture.get("/api/v1/sessions").await).await;
+    assert_eq!(told, json!({"sessions": [], "ended": []}));
 }

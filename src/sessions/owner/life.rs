@@ -16,8 +16,10 @@ use crate::sessions::live::Live;
 use crate::sessions::meter::{Counted, Meter};
 use crate::sessions::offer::Checked;
 use crate::sessions::post::Post;
+use crate::sessions::report::{GONE_LIMIT, Gone};
 use crate::sessions::signals::Calls;
 use crate::sessions::table::{Todo, Wish};
+use crate::sessions::timeline::{Part, Timeline};
 use crate::sessions::trickle::Intake;
 use crate::sessions::viewer::{Plan, Viewer};
 use crate::sessions::work::{self, Done};
@@ -47,7 +49,7 @@ impl Owner {
             OfferError::AtCapacity { limit: self.settings.max_viewers }
         })?;
         self.act(admitted.todo);
-        let live = Live {
+        let mut live = Live {
             session: admitted.session,
             origin,
             seen: None,
@@ -70,6 +72,8 @@ impl Owner {
             adaptation: Adaptation::new(self.now()),
             probe: None,
             flood: (self.now(), 0),
+            began: self.now(),
+            timeline: Timeline::default(),
             cause: None,
             shown: None,
             told: Counted::default(),
@@ -77,6 +81,7 @@ impl Owner {
             frames: None,
             asked: false,
         };
+        live.timeline.note(Part::Connection, "negotiating", live.began);
         Ok((connection, live))
     }
 
@@ -140,7 +145,11 @@ impl Owner {
             None => Err(OfferError::Abandoned(id)),
         };
         match &answer {
-            Ok(_) => self.status.answered += 1,
+            Ok(_) => {
+                let now = self.started.elapsed();
+                live.timeline.note(Part::Connection, "connecting", now);
+                self.status.answered += 1;
+            }
             Err(error) => {
                 self.status.failed += 1;
                 let now = self.now();
@@ -187,6 +196,19 @@ impl Owner {
                 "viewer gone after {} s: {why}", now.saturating_sub(seen).as_secs()
             );
         }
+        live.timeline.note(Part::Connection, "closing", now);
+        if self.gone.len() >= GONE_LIMIT {
+            self.gone.pop_front();
+        }
+        let (session, timeline) = (live.session, live.timeline.clone());
+        self.gone.push_back(Gone {
+            session,
+            connection: id,
+            began: live.began,
+            at: now,
+            loss,
+            timeline,
+        });
         let viewer = live.end(now);
         self.work.spawn(work::torn_down(id, viewer));
     }

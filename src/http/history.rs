@@ -1,0 +1,103 @@
+//! What was measured in the last ten minutes, and the steps of each viewer's connections.
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{App, Problem};
+use crate::history::Columns;
+use crate::sessions::{ConnectionReport, Ended, Moment, Step};
+
+/// The two routes.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(history)).routes(routes!(sessions))
+}
+
+/// Which samples.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct HistoryQuery {
+    /// Number of the first one that is wanted, such as "next" of the last answer; all if left
+    /// out.
+    #[param(minimum = 0, example = 0)]
+    from: Option<u64>,
+}
+
+/// Figures of the last ten minutes, a sample every two seconds.
+#[utoipa::path(get, path = "/api/v1/history", tag = "status", params(HistoryQuery), responses(
+    (status = 200, description = "a column for each figure", body = Columns),
+    (status = 400, description = "a parameter that there is not", body = Problem,
+        content_type = "application/problem+json"),
+))]
+async fn history(
+    State(app): State<App>,
+    query: Result<Query<HistoryQuery>, QueryRejection>,
+) -> Result<Json<Columns>, Problem> {
+    let Query(query) = query.map_err(|rejection| {
+        const HINT: &str = "GET /api/v1/history?from=120, or without from for all";
+        Problem::new(rejection.status(), "query not understood", rejection.body_text(), HINT)
+    })?;
+    Ok(Json(app.history.since(query.from.unwrap_or(0))))
+}
+
+/// Who looks, and how the connections came about.
+#[derive(Debug, Serialize, ToSchema)]
+struct SessionList {
+    /// The longest there first, as they were at the last second.
+    sessions: Vec<SessionView>,
+    /// The last 16 connections that ended, the newest at last.
+    ended: Vec<Ended>,
+}
+
+/// One viewer.
+#[derive(Debug, Serialize, ToSchema)]
+struct SessionView {
+    /// Beginning of its id, as in the log.
+    id: String,
+    /// Name of the camera that it looks at.
+    camera: String,
+    /// The last states it went through, oldest first.
+    path: Vec<Step>,
+    /// Its connections that are not being torn down, oldest first.
+    connections: Vec<ConnectionView>,
+}
+
+/// One connection.
+#[derive(Debug, Serialize, ToSchema)]
+struct ConnectionView {
+    /// Beginning of its id.
+    id: String,
+    /// Seconds since its offer came.
+    age_s: f64,
+    /// The last 32 states of its parts, oldest first.
+    timeline: Vec<Moment>,
+    /// What is measured of it.
+    #[serde(flatten)]
+    report: ConnectionReport,
+}
+
+/// Who looks: each viewer's connections with their paths, figures and states.
+#[utoipa::path(get, path = "/api/v1/sessions", tag = "live view", responses(
+    (status = 200, description = "without addresses, and without the ids that open them",
+        body = SessionList),
+))]
+async fn sessions(State(app): State<App>) -> Json<SessionList> {
+    let status = app.sessions.status().borrow().clone();
+    let connection = |report: ConnectionReport| ConnectionView {
+        id: report.id.clone(),
+        age_s: report.age_s,
+        timeline: report.timeline.clone(),
+        report,
+    };
+    let sessions = status.sessions.into_iter().map(|session| SessionView {
+        id: session.id,
+        camera: session.camera,
+        path: session.path,
+        connections: session.connections.into_iter().map(connection).collect(),
+    });
+    Json(SessionList { sessions: sessions.collect(), ended: status.ended })
+}
