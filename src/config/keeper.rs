@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::load::ConfigError;
 use super::overrides::{self, Candidate};
 use super::running::{Change, Plan, Refused, Running};
-use super::{Config, shelf};
+use super::{By, Config, shelf};
 
 /// What owners follow and the API shows.
 #[derive(Clone, Debug)]
@@ -69,8 +69,8 @@ impl Keeper {
     ///
     /// # Errors
     /// Why nothing was changed.
-    pub fn change(&mut self, wish: &Map<String, Value>) -> Result<Outcome, Refused> {
-        let Plan { wanted, changes, late } = self.running.plan(wish)?;
+    pub fn change(&mut self, wish: &Map<String, Value>, by: By) -> Result<Outcome, Refused> {
+        let Plan { wanted, changes, late } = self.running.plan(wish, by)?;
         if !changes && self.not_stored.is_none() {
             let change = Change { restart: self.running.restart(), ..Change::default() };
             return Ok(self.outcome(change));

@@ -24,7 +24,7 @@ fn keeper(places: &Places) -> Keeper {
 }
 
 fn change(keeper: &mut Keeper, wish: Value) -> Result<Outcome, Refused> {
-    keeper.change(wish.as_object().unwrap())
+    keeper.change(wish.as_object().unwrap(), By::Administrator)
 }
 
 #[test]

@@ -33,10 +33,23 @@ pub struct Key {
 pub enum Api {
     /// The worst it can do is to the picture, and the API can undo it.
     Open,
+    /// Open for administrators; why for no others.
+    Administrator(&'static str),
+    /// Likewise, for servers in the places of `ice.allowed_servers`; why for no others.
+    AllowedServers(&'static str),
     /// Only files, environment and arguments set it; why.
     Shut(&'static str),
     /// Open for sources that name no file, no address, and no device but a camera; why.
     PlainSource(&'static str),
+}
+
+/// Who asks for a change, as far as it matters for keys.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum By {
+    /// Who may change settings.
+    Operator,
+    /// Who may do everything.
+    Administrator,
 }
 
 /// What a key may hold.
@@ -125,13 +138,13 @@ pub const KEYS: &[Key] = &[
         .api(Api::Shut(NETWORK)),
     key("http", "listen_https", Kind::List("up to 16 of ADDRESS:PORT"), "[]")
         .api(Api::Shut(NETWORK)),
-    key("http", "plain", Kind::Word(PLAIN), r#""redirect""#).live().api(Api::Shut(NETWORK)),
+    key("http", "plain", Kind::Word(PLAIN), r#""redirect""#).live().api(Api::Administrator(OPENLY)),
     key("http", "allowed_hosts", Kind::List("host names without port"), "[]")
         .live()
-        .api(Api::Shut(FOREIGN)),
+        .api(Api::Administrator(FOREIGN)),
     key("http", "allowed_origins", Kind::List("http(s)://HOST[:PORT]"), "[]")
         .live()
-        .api(Api::Shut(FOREIGN)),
+        .api(Api::Administrator(FOREIGN)),
     key("access", "password_file", Kind::Text("a file name or path"), r#""password""#)
         .api(Api::Shut(LOGIN)),
     key("access", "login_hours", Kind::Whole(1, 720), "168").in_unit("hours").api(Api::Shut(LOGIN)),
@@ -158,9 +171,16 @@ pub const KEYS: &[Key] = &[
     key("sessions", "reconnect_waits_s", RECONNECT_WAITS, "[1, 2, 4, 8, 10]")
         .in_unit("seconds")
         .live(),
-    key("ice", "servers", Kind::List(ICE_SERVER), "[]").api(Api::Shut(ADDRESS)),
-    key("ice", "transport_policy", Kind::Word(&["all", "relay"]), r#""all""#),
-    key("ice", "udp_ports", Kind::Text("FIRST-LAST within 1024-65535, or empty"), r#""""#),
+    key("ice", "servers", Kind::List(ICE_SERVER), "[]").live().api(Api::AllowedServers(ADDRESS)),
+    key("ice", "allowed_servers", Kind::List(SERVER_PLACE), SERVER_PLACES)
+        .live()
+        .api(Api::Shut(LIMIT)),
+    key("ice", "transport_policy", Kind::Word(&["all", "relay"]), r#""all""#)
+        .live()
+        .api(Api::Administrator(PATHS)),
+    key("ice", "udp_ports", Kind::Text("FIRST-LAST within 1024-65535, or empty"), r#""""#)
+        .live()
+        .api(Api::Administrator(PATHS)),
     key("model", "bundle", PATH, r#""/usr/share/signpost/models/fingerspelling""#)
         .api(Api::Shut(FILES)),
     key("model", "hands", PATH, r#""/usr/share/signpost/models/hands""#).api(Api::Shut(FILES)),
@@ -180,11 +200,13 @@ pub const MODULES: &[&str] = &[
     "cascade",
     "config",
     "device",
+    "history",
     "http",
     "model",
     "recognition",
     "runtime",
     "sessions",
+    "tls",
     "cli",
     "tls",
 ];
@@ -204,13 +226,20 @@ const LOGIN: &str = "it decides who may log in, and a stolen login could keep it
 const NAME: &str = "changes made through the API find their camera by it";
 const SOURCES: &str = "file:, rtsp: and devices that are no camera would let a login read files and \
     reach addresses from here";
-const ADDRESS: &str = "it would have this device and its viewers send to any address";
+const ADDRESS: &str = "it has this device and its viewers send to other addresses";
+const PATHS: &str = "a wrong one keeps viewers from their picture";
+const OPENLY: &str = "it lets the picture go through the network unencrypted";
+const LIMIT: &str = "it limits what may be set there";
+const SERVER_PLACE: &str = "ADDRESS/BITS or domains";
+/// Networks of sites and companies (RFC 1918, RFC 6598, RFC 4193), and what mDNS names.
+const SERVER_PLACES: &str =
+    r#"["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7", "local"]"#;
 const FILES: &str = "it names files of this device";
 const CODE: &str = "it names code that this device runs";
 const PRIVATE: &str = "what people sign is their own";
 const LOOP: &str = "too short a time restarts the device again and again";
 const MODULE_LEVEL: &str = "MODULE=LEVEL, each MODULE once, of camera, cascade, config, \
-    device, http, model, recognition, runtime, sessions, cli; LEVEL as log.level";
+    device, history, http, model, recognition, runtime, sessions, tls, cli; LEVEL as log.level";
 const PATH: Kind = Kind::Text("a path");
 const RECONNECT_WAITS: Kind = Kind::Numbers("1 to 10 numbers from 0.5 to 60");
 const ICE_SERVER: &str =

@@ -16,6 +16,7 @@ mod ownership;
 mod problem;
 mod running;
 mod secrets;
+mod servers;
 mod shelf;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ mod words;
 use std::path::Path;
 
 pub use keeper::{Keeper, Outcome, Settled};
+pub use keys::By;
 pub use layer::Layer;
 pub use load::{ConfigError, DEFAULT_FILE, load, state_dir};
 pub use ownership::complaints;

@@ -159,7 +159,7 @@ pub fn read(file: &str, text: &str) -> Result<Settings, Problems> {
 pub fn shut(section: &str, name: &str, entry: &Entry) -> Option<Problem> {
     let key = keys::find(section, name)?;
     let reason = match key.api {
-        Api::Open => return None,
+        Api::Open | Api::Administrator(_) | Api::AllowedServers(_) => return None,
         Api::Shut(reason) => reason,
         Api::PlainSource(_) if entry.value.as_str().is_none_or(is_plain_source) => return None,
         Api::PlainSource(reason) => reason,

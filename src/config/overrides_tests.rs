@@ -121,13 +121,25 @@ fn what_the_api_may_set_is_decided_key_by_key() {
         "sessions.buffer_limit_bytes",
         "sessions.offers_per_minute",
         "sessions.reconnect_waits_s",
-        "ice.transport_policy",
-        "ice.udp_ports",
         "model.threads",
         "log.level",
         "log.modules",
     ];
     assert_eq!(open, expected);
+    let reserved: Vec<String> = KEYS
+        .iter()
+        .filter(|key| matches!(key.api, Api::Administrator(_) | Api::AllowedServers(_)))
+        .map(|key| format!("{}.{}", key.section, key.name))
+        .collect();
+    let expected = [
+        "http.plain",
+        "http.allowed_hosts",
+        "http.allowed_origins",
+        "ice.servers",
+        "ice.transport_policy",
+        "ice.udp_ports",
+    ];
+    assert_eq!(reserved, expected);
     let source =
         |text: &str| shut(CAMERA, "source", &Entry { value: text.into(), origin: Origin::Request });
     for plain in [

@@ -87,6 +87,14 @@ pub enum Problem {
         /// What it could do there.
         reason: &'static str,
     },
+    /// A value that is not for everybody who may change settings.
+    #[error("{key} is for administrators only: {reason}")]
+    Reserved {
+        /// `section.name`.
+        key: String,
+        /// What it could do.
+        reason: &'static str,
+    },
     /// A value that the environment or an argument sets, which win over the API.
     #[error("{key} is set by {by}, which wins over what is changed here: change it there")]
     Held {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::keys::{self, CAMERA, Key, SECTIONS};
+use super::keys::{self, Api, By, CAMERA, Key, SECTIONS};
 use super::layer::{Entry, Settings, merge, unknown};
 use super::overrides::{compose, name_below, shut};
 use super::problem::{Origin, Problem, Problems, shown};
+use super::servers;
 use super::values::{Config, Effective};
 
 /// What the program was started with, and what is configured now.
@@ -103,7 +104,6 @@ impl Running {
         now.encoder.prefer.clone_from(&started.encoder.prefer);
         now.encoder.low_rendition = started.encoder.low_rendition;
         now.sessions.negotiation_timeout = started.sessions.negotiation_timeout;
-        now.ice.clone_from(&started.ice);
         now.model.clone_from(&started.model);
         now.watchdog.clone_from(&started.watchdog);
         now
@@ -115,11 +115,15 @@ impl Running {
     ///
     /// # Errors
     /// Why it cannot be changed.
-    pub fn plan(&self, wish: &Map<String, Value>) -> Result<Plan, Problems> {
+    pub fn plan(&self, wish: &Map<String, Value>, by: By) -> Result<Plan, Problems> {
         let written = &self.wanted.written;
         let mut problems = Vec::new();
         let mut wishes = wishes(wish, self.wanted.cameras.len(), &mut problems);
         wishes.retain(|wish| wish.find(&self.wanted).is_none_or(|entry| entry.value != *wish.json));
+        problems.extend(wishes.iter().filter_map(|wish| reserved(wish, by)));
+        for wish in &mut wishes {
+            problems.extend(self.servers(wish));
+        }
         let (above, _) = merge(&written.above);
         let (below, _) = merge(&written.below);
         let mut overrides = written.overrides.clone();
@@ -157,6 +161,37 @@ impl Running {
             Err(Problems(more)) => {
                 problems.extend(more);
                 Err(Problems(problems))
+            }
+        }
+    }
+
+    /// Puts the stored credentials into a wish for other ICE servers; what is wrong with it, if
+    /// one is not known or a server is where none may be.
+    fn servers(&self, wish: &mut Wish<'_>) -> Option<Problem> {
+        let Api::AllowedServers(_) = keys::find(wish.section, wish.name)?.api else { return None };
+        let sent = wish.value.as_ref()?;
+        let stored = value_of(&self.wanted.written.settings, wish);
+        let problem = |value: String, allowed: String| {
+            let (origin, key) = (Origin::Request, wish.key());
+            Some(Problem::Value { origin, key, value, allowed })
+        };
+        let places = &self.wanted.ice.allowed_servers;
+        if let Some(url) = servers::outside(sent, places) {
+            let places: Vec<String> = places.iter().map(ToString::to_string).collect();
+            let allowed = format!(
+                "a server in {}, which ice.allowed_servers of signpost.toml says",
+                places.join(", ")
+            );
+            return problem(url, allowed);
+        }
+        match servers::unmasked(sent, &stored) {
+            Ok(whole) => {
+                wish.value = Some(whole);
+                None
+            }
+            Err(urls) => {
+                let allowed = "the credential itself, unless addresses and user stay as they are";
+                problem(format!("{urls} with {}", servers::MASK), allowed.to_owned())
             }
         }
     }
@@ -204,6 +239,17 @@ impl Running {
             config.cameras.iter().map(|camera| camera.name.clone()).collect()
         };
         names(&self.wanted) == names(&self.started)
+    }
+}
+
+/// Why the one who asks may not change this key, if so.
+fn reserved(wish: &Wish<'_>, by: By) -> Option<Problem> {
+    let key = keys::find(wish.section, wish.name)?;
+    match (&key.api, by) {
+        (Api::Administrator(reason) | Api::AllowedServers(reason), By::Operator) => {
+            Some(Problem::Reserved { key: wish.key(), reason })
+        }
+        _ => None,
     }
 }
 

@@ -16,7 +16,7 @@ fn running(text: &str) -> Running {
 }
 
 fn change(running: &mut Running, wish: Value) -> Result<Change, Problems> {
-    running.plan(wish.as_object().unwrap()).map(|plan| running.take(plan.wanted))
+    running.plan(wish.as_object().unwrap(), By::Administrator).map(|plan| running.take(plan.wanted))
 }
 
 fn origin(running: &Running, key: &str) -> String {
@@ -73,7 +73,7 @@ fn what_is_shown_may_be_sent_back() {
         table[entry.name] = entry.value.clone();
     }
     let before = running.wanted().clone();
-    assert!(!running.plan(all.as_object().unwrap()).unwrap().changes);
+    assert!(!running.plan(all.as_object().unwrap(), By::Operator).unwrap().changes);
     assert_eq!(change(&mut running, all.clone()).unwrap(), Change::default());
     assert_eq!(**running.wanted(), *before);
     all[CAMERA][1]["height"] = 360.into();
@@ -131,7 +131,7 @@ fn what_only_a_restart_changes_is_configured_and_named() {
         "encoder": {"bitrate_kbps": 1500, "low_rendition": false},
         "camera": [{"width": 1920, "height": 360, "source": "test"}],
     });
-    let plan = running.plan(wish.as_object().unwrap()).unwrap();
+    let plan = running.plan(wish.as_object().unwrap(), By::Operator).unwrap();
     assert_eq!(plan.late, ["camera.source", "camera.width", "encoder.low_rendition"]);
     let done = running.take(plan.wanted);
     assert_eq!(done.applied, ["camera.height", "encoder.bitrate_kbps"]);
@@ -157,7 +157,7 @@ fn null_or_what_the_files_give_undoes_a_change_whatever_it_is() {
         let done = change(&mut running, undo.clone()).unwrap();
         assert_eq!((done.restart, running.now().encoder.bitrate_kbps), (Vec::new(), 900));
         assert_eq!(running.wanted().written.overrides, Settings::default());
-        assert!(!running.plan(undo.as_object().unwrap()).unwrap().changes);
+        assert!(!running.plan(undo.as_object().unwrap(), By::Operator).unwrap().changes);
     }
 }
 
@@ -194,6 +194,51 @@ fn the_environment_and_arguments_win_and_are_named() {
     assert_eq!((running.now().encoder.bitrate_kbps, running.now().cameras[0].width), (900, 640));
 }
 
+#[test]
+fn what_is_for_administrators_is_refused_to_operators_by_name() {
+    let mut running = running("");
+    let wish = json!({
+        "ice": {"servers": ["stun:10.0.0.1"], "udp_ports": "50000-50100"},
+        "http": {"allowed_hosts": ["door.example"]}, "encoder": {"bitrate_kbps": 900},
+    });
+    let told = running.plan(wish.as_object().unwrap(), By::Operator).unwrap_err();
+    assert_eq!(told.0.len(), 3, "{told}");
+    for key in ["ice.servers", "ice.udp_ports", "http.allowed_hosts"] {
+        assert!(
+            told.to_string().contains(&format!("{key} is for administrators only: ")),
+            "{told}"
+        );
+    }
+    assert_eq!(change(&mut running, wish).unwrap().restart, [""; 0]);
+    assert_eq!(running.now().ice.servers[0].urls, ["stun:10.0.0.1"]);
+    let undo = json!({"ice": {"servers": null}});
+    assert!(running.plan(undo.as_object().unwrap(), By::Operator).is_err());
+}
+
+#[test]
+fn servers_are_taken_where_they_may_be_and_their_credentials_stay() {
+    let mut running = running("[ice]\nallowed_servers = [\"198.51.100.0/24\", \"example.org\"]\n");
+    let turn = |credential: &str| json!({"urls": ["turn:t.example.org"], "username": "u", "credential": credential});
+    change(&mut running, json!({"ice": {"servers": [turn("hunter2")]}})).unwrap();
+    let shown = running.wanted().effective.iter().find(|entry| entry.name == "servers").unwrap();
+    assert_eq!(shown.value, json!([turn("***")]));
+    let more = json!({"ice": {"servers": ["stun:198.51.100.7", turn("***")]}});
+    change(&mut running, more).unwrap();
+    let servers = running.now().ice.servers;
+    assert_eq!((servers.len(), servers[1].credential.as_deref()), (2, Some("hunter2")));
+    let elsewhere = json!({"urls": ["turn:x.example.org"], "username": "u", "credential": "***"});
+    for (wrong, words) in [
+        (json!(["stun:203.0.113.1"]), "stun:203.0.113.1: allowed is a server in 198.51.100.0/24"),
+        (json!(["stun:127.0.0.1"]), "ice.allowed_servers of signpost.toml"),
+        (json!([elsewhere]), "turn:x.example.org with ***: allowed is the credential itself"),
+    ] {
+        let told =
+            change(&mut running, json!({"ice": {"servers": wrong}})).unwrap_err().to_string();
+        assert!(told.contains(words) && !told.contains("hunter2"), "{told}");
+    }
+    assert_eq!(running.now().ice.servers, servers);
+}
+
 /// Another valid value of a key, as TOML.
 fn another(key: &keys::Key) -> toml::Value {
     use keys::Kind;
@@ -202,6 +247,7 @@ fn another(key: &keys::Key) -> toml::Value {
         ("allowed_hosts", _) => vec!["door.example"].into(),
         ("allowed_origins", _) => vec!["https://wall.example"].into(),
         ("servers", _) => vec!["turn:t:1"].into(),
+        ("allowed_servers", _) => vec!["192.0.2.0/24"].into(),
         ("udp_ports", _) => "50000-50100".into(),
         ("modules", _) => vec!["camera=debug"].into(),
         ("source", _) => "test".into(),
@@ -272,13 +318,13 @@ proptest! {
     #[test]
     fn nothing_that_is_sent_panics(section in 0..KEYS.len(), value in any_json(), whole in any_json()) {
         let running = running("");
-        let _ = running.plan(json!({KEYS[section].section: whole}).as_object().unwrap());
+        let _ = running.plan(json!({KEYS[section].section: whole}).as_object().unwrap(), By::Administrator);
         let key = &KEYS[section];
         let wish = match key.section {
             CAMERA => json!({CAMERA: [{key.name: value}]}),
             section => json!({section: {key.name: value}}),
         };
-        let _ = running.plan(wish.as_object().unwrap());
+        let _ = running.plan(wish.as_object().unwrap(), By::Administrator);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use toml::Value;
 use super::keys::{self, CAMERA, Key, Kind};
 use super::layer::{Entry, Settings};
 use super::problem::{Origin, Problem, shown, without_secrets};
+use super::servers;
 use super::values::{
     Access, Camera, Config, Effective, Encoder, Http, Ice, Log, Model, Sessions, Source,
     TransportPolicy, Watchdog, Written,
@@ -51,6 +52,7 @@ pub fn validate(settings: &Settings, state_dir: &Path) -> (Config, Vec<Problem>)
     }
     let ice = Ice {
         servers: check.list("ice", "servers", words::ice_server),
+        allowed_servers: check.list("ice", "allowed_servers", servers::Place::parse),
         transport_policy: check.text("ice", "transport_policy", words::transport_policy),
         udp_ports: check.text("ice", "udp_ports", words::ports),
     };

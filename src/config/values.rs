@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::layer::{Layer, Settings};
 use super::load::Places;
+use super::servers::Place;
 
 /// Everything that can be configured, valid.
 #[derive(Clone, Debug, PartialEq)]
@@ -213,6 +214,8 @@ pub struct Sessions {
 pub struct Ice {
     /// STUN and TURN servers, for viewers and for us.
     pub servers: Vec<IceServer>,
+    /// Where those may be that are set through the API.
+    pub allowed_servers: Vec<Place>,
     /// Which paths are tried.
     pub transport_policy: TransportPolicy,
     /// Local UDP ports of the connections; `None` is any.

@@ -9,6 +9,7 @@ use log::LevelFilter;
 use toml::Value;
 
 use super::keys;
+use super::servers::MASK;
 use super::values::{Flip, IceServer, Plain, TransportPolicy};
 
 /// The port of an address that is given without one.
@@ -186,7 +187,7 @@ pub fn relays(server: &IceServer) -> bool {
 pub fn without_credentials(mut servers: serde_json::Value) -> serde_json::Value {
     for server in servers.as_array_mut().into_iter().flatten() {
         if let Some(credential) = server.get_mut("credential") {
-            *credential = "***".into();
+            *credential = MASK.into();
         }
     }
     servers

@@ -67,7 +67,7 @@ struct IceServers {
 #[utoipa::path(get, path = "/api/v1/ice-servers", tag = "live view",
     responses((status = 200, description = "in RTCConfiguration's form", body = IceServers)))]
 async fn ice_servers(State(app): State<App>) -> Json<IceServers> {
-    Json(IceServers { ice_servers: app.config.ice.servers.clone() })
+    Json(IceServers { ice_servers: app.settled.borrow().now.ice.servers.clone() })
 }
 
 /// What routes of a kind can answer beside what each says of itself.

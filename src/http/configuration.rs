@@ -12,11 +12,13 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use super::access::accounts::Role;
 use super::guard::Guard;
-use super::{App, Problem};
+use super::{App, Caller, Problem};
 use crate::camera::Limit;
-use crate::config::{self, Config, ConfigError, Keeper, Outcome, Refused, Settled};
+use crate::config::{self, By, Config, ConfigError, Keeper, Outcome, Refused, Settled};
 use crate::errors;
+use crate::sessions;
 
 /// Reading and changing.
 pub fn routes() -> OpenApiRouter<App> {
@@ -69,10 +71,12 @@ async fn config(State(app): State<App>) -> Json<EffectiveConfig> {
 ///
 /// The body holds sections with their keys as the answer to GET shows them; a value that is
 /// configured already changes nothing; null, or the value of the files below, undoes a change.
-/// Everything is changed or nothing is. What was changed is stored in overrides.toml in the
+/// A credential of `ice.servers` is shown as `***`; sent back so beside the same addresses and
+/// user it stays. Everything is changed or nothing is. What was changed is stored in overrides.toml in the
 /// state directory. Running owners follow `encoder.bitrate_kbps`, `encoder.min_bitrate_kbps`,
 /// `sessions.max_viewers`, `.keepalive_s`, `.buffer_limit_bytes`, `.offers_per_minute` and
-/// `.reconnect_waits_s`, `log.level` and `.modules`, and, up to what the program was started
+/// `.reconnect_waits_s`, `ice.*` (for viewers that connect from then on), `http.plain`,
+/// `.allowed_hosts` and `.allowed_origins`, `log.level` and `.modules`, and, up to what the program was started
 /// with, `width`, `height` and `framerate` of each camera: pictures keep their shape and are
 /// made to fit before they are encoded. All else is named under `restart`.
 ///
@@ -85,7 +89,9 @@ async fn config(State(app): State<App>) -> Json<EffectiveConfig> {
     responses(
         (status = 200, description = "changed; viewers stay connected", body = ChangedConfig),
         (status = 403, description = "not through the API: what names files, addresses or \
-            code, or decides who gets in; the reason is in detail. Nothing was changed",
+            code, or decides who gets in; or for administrators only: `http.plain`, \
+            `http.allowed_hosts`, `http.allowed_origins`, `ice.*`. The reason is in detail. \
+            Nothing was changed",
             body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "set by the environment or an argument, which win over \
             overrides. Nothing was changed",
@@ -99,13 +105,15 @@ async fn config(State(app): State<App>) -> Json<EffectiveConfig> {
 )]
 async fn change(
     State(app): State<App>,
+    caller: Caller,
     body: Result<Json<Map<String, Value>>, JsonRejection>,
 ) -> Result<Json<ChangedConfig>, Problem> {
     let Json(wish) = body.map_err(|rejection| {
         let hint = "send sections with their keys, such as {\"encoder\": {\"bitrate_kbps\": 1500}}";
         Problem::new(rejection.status(), "body not understood", rejection.body_text(), hint)
     })?;
-    Ok(Json(changed(app.kept(move |keeper| keeper.change(&wish)).await??)))
+    let by = if caller.role >= Role::Administrator { By::Administrator } else { By::Operator };
+    Ok(Json(changed(app.kept(move |keeper| keeper.change(&wish, by)).await??)))
 }
 
 /// Read the files again, as SIGHUP has it done.
@@ -201,7 +209,11 @@ impl App {
             camera.set_bounds(&now.encoder);
             camera.set_picture(limit(started, wanted));
         }
-        self.sessions.follow(now.sessions.clone(), now.encoder.clone());
+        self.sessions.follow(sessions::Settings {
+            limits: now.sessions.clone(),
+            ice: now.ice.clone(),
+            encoder: now.encoder.clone(),
+        });
         self.offers
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -235,8 +247,21 @@ impl From<Refused> for Problem {
         };
         let is_shut = |problem: &config::Problem| matches!(problem, config::Problem::Shut { .. });
         let is_held = |problem: &config::Problem| matches!(problem, config::Problem::Held { .. });
-        if problems.0.iter().any(|problem| !is_shut(problem) && !is_held(problem)) {
+        let is_reserved =
+            |problem: &config::Problem| matches!(problem, config::Problem::Reserved { .. });
+        let is_wrong = |problem: &config::Problem| {
+            !is_shut(problem) && !is_held(problem) && !is_reserved(problem)
+        };
+        if problems.0.iter().any(is_wrong) {
             return invalid(detail);
+        }
+        if problems.0.iter().any(is_reserved) {
+            return Self::new(
+                StatusCode::FORBIDDEN,
+                "administrators only",
+                detail,
+                "nothing was changed; leave these keys out, or log in as an administrator",
+            );
         }
         if problems.0.iter().any(is_shut) {
             return Self::new(

@@ -125,7 +125,8 @@ async fn whep(
     // Bytes that are no text cannot be SDP; the first line says so.
     let sdp = String::from_utf8(body.into()).map_err(|_| OfferError::NotSdp { line: 1 })?;
     let answer = answer(&app, caller, Offer { sdp, origin, ..Offer::default() }).await?;
-    Ok(created(answer, &app.config.ice.servers))
+    let now = app.settled.borrow().now.clone();
+    Ok(created(answer, &now.ice.servers))
 }
 
 /// What WHEP takes.

@@ -98,6 +98,7 @@ pub struct Sessions {
 #[derive(Clone, Debug)]
 struct Followed {
     limits: config::Sessions,
+    ice: config::Ice,
     encoder: config::Encoder,
 }
 
@@ -214,7 +215,8 @@ impl Sessions {
     ) -> Self {
         let camera_names = cameras.iter().map(|camera| camera.name().to_owned()).collect();
         let (requests, served) = mpsc::channel(REQUEST_LIMIT);
-        let now = Followed { limits: settings.limits.clone(), encoder: settings.encoder.clone() };
+        let Settings { limits, ice, encoder } = settings.clone();
+        let now = Followed { limits, ice, encoder };
         let (following, followed) = watch::channel(now);
         let (owner, posted) = Owner::new(cameras, settings, followed, clock);
         let (status, ticked) = (owner.status(), owner.ticked());
@@ -325,10 +327,12 @@ impl Sessions {
 
     /// Lets the viewers' networks be followed within other limits of the bit rate from
     /// the owner's next tick on, and takes other limits of the viewers; connections stay.
-    /// A keepalive and a buffer's limit are those of viewers that connect from then on.
+    /// A keepalive, a buffer's limit and the ways to find a path are those of viewers that
+    /// connect from then on.
     /// The cameras are told first ([`Camera::set_bounds`]).
-    pub fn follow(&self, limits: config::Sessions, encoder: config::Encoder) {
-        self.followed.send_replace(Followed { limits, encoder });
+    pub fn follow(&self, settings: Settings) {
+        let Settings { limits, ice, encoder } = settings;
+        self.followed.send_replace(Followed { limits, ice, encoder });
     }
 
     /// The published state.

@@ -20,6 +20,7 @@ use super::access::password;
 use super::*;
 use crate::config::{self, Layer};
 
+mod configuration;
 mod facts;
 mod secure;
 mod setup;

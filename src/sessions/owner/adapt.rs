@@ -40,8 +40,8 @@ impl Owner {
         if !self.followed.has_changed().unwrap_or(false) {
             return;
         }
-        let Followed { limits, encoder } = self.followed.borrow_and_update().clone();
-        (self.settings, self.encoder) = (limits, encoder);
+        let Followed { limits, ice, encoder } = self.followed.borrow_and_update().clone();
+        (self.settings, self.ice, self.encoder) = (limits, ice, encoder);
         self.table.set_limit(self.settings.max_viewers);
         self.status.set_places(self.settings.max_viewers);
         let most = self.encoder.bitrate_kbps;
