@@ -30,6 +30,7 @@ fn start(source: config::Source, demo_clip: Option<&Path>) -> (Started, watch::S
         height: 240,
         framerate: 30,
         flip: config::Flip::None,
+        controls: Default::default(),
     };
     let encoder = Encoder::probe(None).unwrap();
     let encoding = config::Encoder {

@@ -28,6 +28,7 @@ fn start(width: u32, height: u32) -> (Started, watch::Sender<()>) {
         height,
         framerate: 30,
         flip: config::Flip::None,
+        controls: Default::default(),
     };
     let encoding = config::Encoder {
         prefer: None,

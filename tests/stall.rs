@@ -39,6 +39,7 @@ fn start(stop: watch::Receiver<()>) -> (Sessions, tokio::task::JoinHandle<()>) {
             height: 240,
             framerate: 30,
             flip: config::Flip::None,
+            controls: Default::default(),
         },
         encoding: encoding.clone(),
         encoder: Encoder::probe(None).unwrap(),
@@ -55,7 +56,12 @@ fn start(stop: watch::Receiver<()>) -> (Sessions, tokio::task::JoinHandle<()>) {
         reconnect_waits: Vec::new(),
     };
     let transport_policy = config::TransportPolicy::All;
-    let ice = config::Ice { servers: Vec::new(), transport_policy, udp_ports: None };
+    let ice = config::Ice {
+        servers: Vec::new(),
+        allowed_servers: Vec::new(),
+        transport_policy,
+        udp_ports: None,
+    };
     let settings = sessions::Settings { limits, ice, encoder: encoding };
     let (predictions, _) = broadcast::channel(1);
     (Sessions::start(vec![started.camera], &predictions, settings, clock), started.owner)

@@ -8,6 +8,8 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 use tokio::sync::watch;
 
+use super::modes::{Mode, modes};
+
 /// All capture devices; none before they were first listed.
 pub type Devices = watch::Receiver<Option<Vec<Found>>>;
 
@@ -20,6 +22,8 @@ pub struct Found {
     pub(super) name: String,
     /// Of V4L2 devices.
     pub(super) path: Option<String>,
+    /// The sizes that it offers.
+    pub(super) modes: Vec<Mode>,
 }
 
 /// Lists capture devices until nobody reads the list any more. Needs GStreamer and tokio.
@@ -77,6 +81,7 @@ fn list(monitor: &Listening) -> Vec<Found> {
         lists: device.type_().name().into(),
         name: device.display_name().into(),
         path: device.properties().and_then(|properties| properties.get("device.path").ok()),
+        modes: device.caps().map(|caps| modes(&caps)).unwrap_or_default(),
     });
     found.collect()
 }

@@ -1,8 +1,10 @@
 //! Where pictures come from: one pipeline that captures, and encodes each form once.
 
 mod absences;
+mod adjust;
 mod barcode;
 mod branch;
+pub mod controls;
 pub mod devices;
 mod encoder;
 mod error;
@@ -13,6 +15,7 @@ mod form;
 pub mod handover;
 mod key_units;
 pub mod lags;
+mod modes;
 mod notice;
 mod outage;
 mod owner;
@@ -30,6 +33,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -39,10 +43,13 @@ use gstreamer_video as gst_video;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+pub use adjust::Adjust;
+pub use devices::Found;
 pub use encoder::Encoder;
 pub use error::Error;
 pub use feed::{Feed, KeyUnits, WantError};
 pub use form::{Codec, Form, PerForm};
+pub use modes::Mode;
 pub use owner::Settings;
 pub use picture::Limit;
 pub use press::StillError;
@@ -73,12 +80,20 @@ pub struct Camera {
     newest: watch::Receiver<Option<gst::ClockTime>>,
     gallery: Gallery,
     requests: Arc<watch::Sender<Requests>>,
+    adjust: Arc<watch::Sender<Adjust>>,
+    devices: Option<devices::Devices>,
     encodings: watch::Receiver<PerForm<Option<Encoding>>>,
     pictures: Arc<AtomicU64>,
     lags: Lags,
     started: gst::ClockTime,
     moved: Mark,
     ticked: Mark,
+}
+
+/// Whether both name one device: udev's names are links.
+fn is_same(listed: &str, device: &Path) -> bool {
+    let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    whole(Path::new(listed)) == whole(device)
 }
 
 /// How a form is encoded at present.
@@ -169,6 +184,8 @@ pub struct Live {
     pub height: u32,
     /// Frames a second, as negotiated.
     pub framerate: f32,
+    /// The device that it comes from, if that has a name.
+    pub device: Option<PathBuf>,
 }
 
 /// A started camera: its handle, its raw frames, and its owner's task.
@@ -194,6 +211,7 @@ impl Camera {
         let name = settings.camera.name.clone();
         let (asked, requests) = watch::channel(Requests::new(&settings.encoding));
         let (told, encodings) = watch::channel(PerForm::default());
+        let (adjust, adjusted) = watch::channel(Adjust::of(&settings.camera));
         let (gallery, shutter) = Gallery::start();
         let (moved, ticked) = (clock.mark(), clock.mark());
         let (pictures, lags) = (Arc::<AtomicU64>::default(), Lags::default());
@@ -204,6 +222,8 @@ impl Camera {
             newest,
             gallery,
             requests: Arc::new(asked),
+            adjust: Arc::new(adjust),
+            devices: settings.devices.clone(),
             encodings,
             pictures: pictures.clone(),
             lags: lags.clone(),
@@ -220,6 +240,7 @@ impl Camera {
             demand,
             status,
             requests,
+            adjusted,
             encodings: told,
             absences: Absences::new(absences::WAIT),
             had_camera: false,
@@ -248,6 +269,8 @@ impl Camera {
             newest: watch::channel(None).1,
             gallery: Gallery::start().0,
             requests: Arc::new(watch::Sender::new(Requests::new(&encoding))),
+            adjust: Arc::new(watch::Sender::new(Adjust::default())),
+            devices: None,
             encodings: watch::channel(PerForm::default()).1,
             pictures: Arc::default(),
             lags: Lags::default(),
@@ -342,6 +365,36 @@ impl Camera {
     pub fn set_picture(&self, most: Limit) {
         self.requests
             .send_if_modified(|requests| std::mem::replace(&mut requests.most, most) != most);
+    }
+
+    /// Turns the picture so and sets the camera's controls so from now on, and whenever it comes
+    /// back.
+    pub fn adjust(&self, wish: Adjust) {
+        self.adjust.send_if_modified(|now| {
+            let changes = *now != wish;
+            if changes {
+                *now = wish;
+            }
+            changes
+        });
+    }
+
+    /// The device that it shows, if that has a name.
+    #[must_use]
+    pub fn device(&self) -> Option<PathBuf> {
+        match &*self.status.borrow() {
+            Status::Live(live) => live.device.clone(),
+            _ => None,
+        }
+    }
+
+    /// The sizes that the device of that name offers, as far as it was listed.
+    #[must_use]
+    pub fn modes(&self, device: &Path) -> Vec<Mode> {
+        let listed = self.devices.as_ref().and_then(|devices| devices.borrow().clone());
+        let is_it =
+            |found: &&Found| found.path.as_deref().is_some_and(|path| is_same(path, device));
+        listed.iter().flatten().find(is_it).map(|found| found.modes.clone()).unwrap_or_default()
     }
 
     /// Takes the pipeline down until [`Camera::start_capture`]; viewers stay attached.

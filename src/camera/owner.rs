@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, sleep_until};
 
 use super::absences::Absences;
+use super::adjust::Adjust;
 use super::devices::{self, Devices};
 use super::encoder::{Encoder, vp8_missing};
 use super::error::gave_up;
@@ -67,6 +68,7 @@ pub(super) struct Owner {
     pub(super) demand: Demand,
     pub(super) status: watch::Sender<Status>,
     pub(super) requests: watch::Receiver<Requests>,
+    pub(super) adjusted: watch::Receiver<Adjust>,
     pub(super) encodings: watch::Sender<PerForm<Option<Encoding>>>,
     pub(super) absences: Absences,
     pub(super) had_camera: bool,
@@ -168,10 +170,11 @@ impl Owner {
         let ticked = self.ticked.clone();
         let begun = meanwhile(&ticked, self.begin(placeholder, slow)).await?;
         let Some(chosen) = begun else { return Ok(()) };
-        let (encoder, flip) = (&self.settings.encoder, direction(self.settings.camera.flip));
+        let encoder = &self.settings.encoder;
+        let adjust = self.adjusted.borrow_and_update().clone();
         let silence = Silence::new(chosen.pace, self.pictures());
         let (pipeline, events) =
-            Pipeline::start(&chosen, flip, encoder, &self.clock, &self.outlets, dress)?;
+            Pipeline::start(&chosen, adjust, encoder, &self.clock, &self.outlets, dress)?;
         let mut show = Show { chosen: &chosen, placeholder, outage, slow, silence };
         let ended = self.drive(&pipeline, events, &mut show).await;
         let down = pipeline.stop();
@@ -283,6 +286,10 @@ impl Owner {
                     self.on(event, pipeline, chosen)?;
                 }
                 () = follower.changed() => {}
+                Ok(()) = self.adjusted.changed() => {
+                    let now = self.adjusted.borrow_and_update().clone();
+                    pipeline.adjust(now);
+                }
                 () = switched_off(&mut self.requests) => return Ok(()),
                 () = sleep_until(absent.unwrap_or_else(Instant::now).into()),
                     if absent.is_some() => {}
@@ -403,6 +410,7 @@ impl Owner {
             width: video.width(),
             height: video.height(),
             framerate: rate.numer() as f32 / rate.denom().max(1) as f32,
+            device: chosen.device.clone(),
         };
         log::info!(
             camera = self.name();
@@ -468,16 +476,6 @@ fn show_start(placeholder: &Placeholder) {
 fn dress(pipeline: &gst::Pipeline) {
     if let Some(element) = pipeline.by_name("barcode") {
         barcode::stamp(&element);
-    }
-}
-
-/// The word of GstVideoOrientationMethod.
-pub(super) fn direction(flip: config::Flip) -> &'static str {
-    match flip {
-        config::Flip::None => "identity",
-        config::Flip::Horizontal => "horiz",
-        config::Flip::Vertical => "vert",
-        config::Flip::Rotate180 => "180",
     }
 }
 

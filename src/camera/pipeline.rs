@@ -4,13 +4,16 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use super::adjust::Adjust;
 use super::branch::{Branch, Spec};
+use super::controls::Wanted;
 use super::lags::Lags;
 use super::source::{Chosen, Pace};
 use super::stills::Shutter;
@@ -58,6 +61,8 @@ struct Orders {
     branches: PerForm<Option<Spec>>,
     /// Key units asked for so far.
     key_units: PerForm<u64>,
+    /// How the picture is turned and the camera set.
+    adjust: Adjust,
 }
 
 /// Where a camera's pictures go, whichever of its pipelines they come from.
@@ -87,13 +92,13 @@ impl Pipeline {
     /// [`Error::Build`] with the element or link that is wrong.
     pub(super) fn start(
         chosen: &Chosen,
-        flip: &str,
+        adjust: Adjust,
         encoder: &Encoder,
         clock: &Clock,
         outlets: &Outlets,
         dress: impl FnOnce(&gst::Pipeline),
     ) -> Result<(Self, mpsc::Receiver<Event>), Error> {
-        let values = [("source", chosen.description.as_str()), ("flip", flip)];
+        let values = [("source", chosen.description.as_str()), ("flip", adjust.direction())];
         let text = fill(include_str!("../../pipelines/camera.launch"), &values);
         let element = gst::parse::launch(&text).map_err(|e| Error::build(&chosen.words, &e))?;
         let pipeline = element.downcast::<gst::Pipeline>().map_err(|_| Error::Build {
@@ -121,10 +126,12 @@ impl Pipeline {
             align_clip(&named("pace")?, stamp.clone(), clock.clone());
             decode_on_one_thread(&pipeline);
         }
-        let (orders, given) = watch::channel(Orders::default());
+        let (orders, given) = watch::channel(Orders { adjust, ..Orders::default() });
         let (encoder, renditions) = (encoder.clone(), outlets.renditions.clone());
+        let device = chosen.device.clone();
         let (branches, ends) = (PerForm::default(), stopped.clone());
-        let stage = Stage { pipeline, encoder, renditions, timed, events, branches, stopped: ends };
+        let stage =
+            Stage { pipeline, device, encoder, renditions, timed, events, branches, stopped: ends };
         let (outlets, runtime) = (outlets.clone(), Handle::current());
         let thread = tokio::task::spawn_blocking(move || stage.play(given, &runtime));
         Ok((Self { outlets, stopped, orders, thread }, inbox))
@@ -140,6 +147,11 @@ impl Pipeline {
         self.orders.send_if_modified(|orders| {
             std::mem::replace(&mut orders.branches, branches) != branches
         });
+    }
+
+    /// Turns the picture so, and sets the camera's controls so.
+    pub(super) fn adjust(&self, wish: Adjust) {
+        self.orders.send_modify(|orders| orders.adjust = wish);
     }
 
     /// Asks the encoder of `form` for a key unit with its parameter sets.
@@ -160,6 +172,7 @@ impl Pipeline {
 /// The pipeline on its thread.
 struct Stage {
     pipeline: gst::Pipeline,
+    device: Option<PathBuf>,
     encoder: Encoder,
     renditions: Renditions,
     timed: Timed,
@@ -171,9 +184,13 @@ struct Stage {
 impl Stage {
     /// Plays, and follows orders until nobody can give any more.
     fn play(mut self, mut orders: watch::Receiver<Orders>, runtime: &Handle) {
+        // Before the first picture, which would be one of before.
+        let adjust = orders.borrow().adjust.clone();
+        let untouched = Adjust { controls: Wanted::new(), ..adjust.clone() };
+        adjust.apply(&self.pipeline, self.device.as_deref(), &untouched);
+        let mut done = Orders { adjust, ..Orders::default() };
         // An element that fails tells its reason on the bus.
         let _ = self.pipeline.set_state(gst::State::Playing);
-        let mut done = Orders::default();
         while runtime.block_on(orders.changed()).is_ok() {
             let now = orders.borrow_and_update().clone();
             self.follow(&done, &now);
@@ -195,6 +212,9 @@ impl Stage {
             {
                 branch.force_key_unit();
             }
+        }
+        if now.adjust != done.adjust {
+            now.adjust.apply(&self.pipeline, self.device.as_deref(), &done.adjust);
         }
         if now.rewinds != done.rewinds {
             self.rewind();

@@ -10,6 +10,7 @@ use gstreamer_video::prelude::*;
 use tokio::sync::{mpsc, watch};
 
 use super::Error;
+use super::adjust::Adjust;
 use super::encoder::Encoder;
 use super::follower::Follower;
 use super::lags::Lags;
@@ -115,7 +116,7 @@ impl Owner {
         };
         let Parts { encoder, clock, .. } = &self.parts;
         let (pipeline, events) =
-            Pipeline::start(&chosen, "identity", encoder, clock, &outlets, dress)?;
+            Pipeline::start(&chosen, Adjust::default(), encoder, clock, &outlets, dress)?;
         let ended = self.drive(&pipeline, events, &chosen).await;
         let down = pipeline.stop();
         if tokio::time::timeout(TEARDOWN, down).await.is_err() {

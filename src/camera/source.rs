@@ -153,6 +153,7 @@ mod tests {
             lists: lists.into(),
             name: name.into(),
             path: path.map(String::from),
+            modes: Vec::new(),
         };
         let receiver = device("GstV4l2Device", "unicam", Some("/dev/video0"));
         let webcam = device("GstV4l2Device", "HD Webcam", Some("/dev/video2"));

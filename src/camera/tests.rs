@@ -14,10 +14,11 @@ use gstreamer_video::prelude::*;
 use tokio::sync::{mpsc, watch};
 
 use super::absences::Absences;
+use super::adjust::Adjust;
 use super::branch::Spec;
 use super::handover::{self, Missed};
 use super::lags::Lags;
-use super::owner::{Owner, Settings, direction};
+use super::owner::{Owner, Settings};
 use super::picture::Limit;
 use super::pipeline::{Event, Outlets, Pipeline};
 use super::renditions::Demand;
@@ -67,8 +68,9 @@ fn play_with(description: &str, flip: config::Flip, encoder: &Encoder) -> Playin
     let (words, description) = ("front door".into(), description.into());
     let chosen = Chosen { words, description, pace: Pace::Device, device: None };
     let clock = Clock::start();
+    let adjust = Adjust { flip, ..Adjust::default() };
     let (pipeline, events) =
-        Pipeline::start(&chosen, direction(flip), encoder, &clock, &outlets, |_| ()).unwrap();
+        Pipeline::start(&chosen, adjust, encoder, &clock, &outlets, |_| ()).unwrap();
     Playing { pipeline, events, outlets, newest, frames, _demand: demand }
 }
 
@@ -210,6 +212,7 @@ fn rig(encoder: Encoder, absence: Duration) -> Rig {
         height: 600,
         framerate: 30,
         flip: config::Flip::None,
+        controls: Default::default(),
     };
     let outlets = Outlets {
         renditions: renditions.clone(),
@@ -233,6 +236,7 @@ fn rig(encoder: Encoder, absence: Duration) -> Rig {
         demand,
         status: told,
         requests: asked,
+        adjusted: watch::channel(Adjust::default()).1,
         encodings: encoded,
         absences: Absences::new(absence),
         had_camera: false,

@@ -69,6 +69,8 @@ pub enum Kind {
     List(&'static str),
     /// The same, of numbers.
     Numbers(&'static str),
+    /// A table, whose entries are described in the operator's words.
+    Table(&'static str),
 }
 
 impl Kind {
@@ -82,6 +84,7 @@ impl Kind {
             Self::Word(words) => format!("one of {}", words.join(", ")),
             Self::Text(what) => (*what).to_owned(),
             Self::List(item) | Self::Numbers(item) => format!("a list of {item}"),
+            Self::Table(entry) => format!("a table of {entry}"),
         }
     }
 }
@@ -130,7 +133,7 @@ pub const SOURCE_WORDS: &str =
 
 /// The table, in the order of the shipped example.
 ///
-/// Live: sizes and frame rates of a camera as far as the encoded picture is no larger and no
+/// Live: flip and controls of a camera; sizes and frame rates of a camera as far as the encoded picture is no larger and no
 /// faster than what it was started with, because capture goes on as it is; a keepalive and a
 /// buffer's limit for the viewers that connect from then on.
 pub const KEYS: &[Key] = &[
@@ -154,7 +157,8 @@ pub const KEYS: &[Key] = &[
     key(CAMERA, "width", Kind::Even(160, 3840), "1280").in_unit("pixels").live(),
     key(CAMERA, "height", Kind::Even(120, 2160), "720").in_unit("pixels").live(),
     key(CAMERA, "framerate", Kind::Whole(1, 60), "30").in_unit("frames a second").live(),
-    key(CAMERA, "flip", Kind::Word(FLIPS), r#""none""#),
+    key(CAMERA, "flip", Kind::Word(FLIPS), r#""none""#).live(),
+    key(CAMERA, "controls", Kind::Table(CONTROL), "{}").live(),
     key("encoder", "prefer", Kind::Word(ENCODERS), r#""auto""#),
     key("encoder", "bitrate_kbps", Kind::Whole(100, 20_000), "2500").in_unit("kbit/s").live(),
     key("encoder", "min_bitrate_kbps", Kind::Whole(50, 20_000), "300").in_unit("kbit/s").live(),
@@ -240,6 +244,7 @@ const PRIVATE: &str = "what people sign is their own";
 const LOOP: &str = "too short a time restarts the device again and again";
 const MODULE_LEVEL: &str = "MODULE=LEVEL, each MODULE once, of camera, cascade, config, \
     device, history, http, model, recognition, runtime, sessions, tls, cli; LEVEL as log.level";
+const CONTROL: &str = "up to 32 of NAME = a whole number, as GET /api/v1/cameras lists them";
 const PATH: Kind = Kind::Text("a path");
 const RECONNECT_WAITS: Kind = Kind::Numbers("1 to 10 numbers from 0.5 to 60");
 const ICE_SERVER: &str =

@@ -170,6 +170,7 @@ fn read(kind: &Kind, text: &str) -> toml::Value {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
             toml::Value::Array(items.map(|item| item.to_owned().into()).collect())
         }),
+        Kind::Table(_) => as_toml().unwrap_or_else(bare),
         Kind::Numbers(_) => as_toml()
             .filter(toml::Value::is_array)
             .or_else(|| format!("[{text}]").parse().ok())

@@ -111,6 +111,7 @@ fn what_the_api_may_set_is_decided_key_by_key() {
         "camera.height",
         "camera.framerate",
         "camera.flip",
+        "camera.controls",
         "encoder.prefer",
         "encoder.bitrate_kbps",
         "encoder.min_bitrate_kbps",

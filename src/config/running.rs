@@ -99,6 +99,8 @@ impl Running {
                 now.width = now.width.min(wanted.width);
                 now.height = now.height.min(wanted.height);
                 now.framerate = now.framerate.min(wanted.framerate);
+                now.flip = wanted.flip;
+                now.controls.clone_from(&wanted.controls);
             }
         }
         now.encoder.prefer.clone_from(&started.encoder.prefer);
@@ -208,7 +210,10 @@ impl Running {
     #[must_use]
     pub fn restart(&self) -> Vec<String> {
         let differs = self.changed_since(&self.started).into_iter();
-        let late = differs.filter(|key| !is_live(key) || key.section == CAMERA);
+        let same = self.has_same_cameras();
+        let whole =
+            |key: &&Effective| is_live(key) && (key.section != CAMERA || same && !is_captured(key));
+        let late = differs.filter(|key| !whole(key));
         let mut late: Vec<String> = late.map(Effective::key).collect();
         if self.wanted.cameras.len() < self.started.cameras.len() {
             late.push(CAMERA.to_owned());
@@ -227,6 +232,9 @@ impl Running {
     fn follows(&self, key: &Effective) -> bool {
         if key.section != CAMERA {
             return is_live(key);
+        }
+        if !is_captured(key) {
+            return self.has_same_cameras() && is_live(key);
         }
         let captured = self.started.effective.iter().find(|entry| entry.key() == key.key());
         let captured = captured.and_then(|entry| entry.value.as_u64());
@@ -251,6 +259,11 @@ fn reserved(wish: &Wish<'_>, by: By) -> Option<Problem> {
         }
         _ => None,
     }
+}
+
+/// Whether it says how a camera captures, which goes on as it was started.
+fn is_captured(entry: &Effective) -> bool {
+    ["width", "height", "framerate"].contains(&entry.name)
 }
 
 fn is_live(entry: &Effective) -> bool {

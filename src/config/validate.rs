@@ -183,9 +183,12 @@ impl Check<'_> {
             match place.key.kind {
                 Kind::Whole(low, high) => (low..=high).contains(&number),
                 Kind::Even(low, high) => (low..=high).contains(&number) && number % 2 == 0,
-                Kind::Flag | Kind::Word(_) | Kind::Text(_) | Kind::List(_) | Kind::Numbers(_) => {
-                    false
-                }
+                Kind::Flag
+                | Kind::Word(_)
+                | Kind::Text(_)
+                | Kind::List(_)
+                | Kind::Numbers(_)
+                | Kind::Table(_) => false,
             }
             .then_some(number)
         })
@@ -230,6 +233,7 @@ impl Check<'_> {
                 height: self.small_at(at("height")),
                 framerate: self.small_at(at("framerate")),
                 flip: self.text_at(at("flip"), words::flip),
+                controls: self.value(at("controls"), words::controls),
             };
             if cameras.iter().any(|other| other.name == camera.name) {
                 self.reject_at(at("name"), Some("a name that no other camera has"));

@@ -1,5 +1,6 @@
 //! The validated configuration: every value in it can be used as it is.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -116,6 +117,8 @@ pub struct Camera {
     pub framerate: u32,
     /// How pictures are turned before they are encoded.
     pub flip: Flip,
+    /// What is set at the camera itself, by the names of its controls.
+    pub controls: BTreeMap<String, i32>,
 }
 
 /// Where a camera's pictures come from.
@@ -167,9 +170,10 @@ fn is_rtsp(url: &str) -> bool {
 }
 
 /// How pictures are turned.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Flip {
     /// As they come.
+    #[default]
     None,
     /// Left and right change places.
     Horizontal,

@@ -1,5 +1,6 @@
 //! How single values are written: addresses, origins, servers, ports.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -74,6 +75,21 @@ pub fn flip(word: &str) -> Option<Flip> {
         "rotate-180" => Flip::Rotate180,
         _ => return None,
     })
+}
+
+/// Controls of a camera by the names that `v4l2-ctl` gives them. Whether the camera has them,
+/// and takes the values, is seen when it is there.
+pub fn controls(value: &Value) -> Option<BTreeMap<String, i32>> {
+    const MOST: usize = 32;
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    let read = |(name, value): (&String, &Value)| {
+        let fits = (1..=32).contains(&name.len()) && name.chars().all(plain);
+        let switch = value.as_bool().map(i32::from);
+        let number = value.as_integer().and_then(|number| i32::try_from(number).ok());
+        Some((name.clone(), number.or(switch).filter(|_| fits)?))
+    };
+    let table = value.as_table().filter(|table| table.len() <= MOST)?;
+    table.iter().map(read).collect()
 }
 
 /// An encoder's element; `None` within for `auto`.

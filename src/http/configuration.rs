@@ -15,7 +15,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::access::accounts::Role;
 use super::guard::Guard;
 use super::{App, Caller, Problem};
-use crate::camera::Limit;
+use crate::camera::{Adjust, Limit};
 use crate::config::{self, By, Config, ConfigError, Keeper, Outcome, Refused, Settled};
 use crate::errors;
 use crate::sessions;
@@ -73,7 +73,8 @@ async fn config(State(app): State<App>) -> Json<EffectiveConfig> {
 /// configured already changes nothing; null, or the value of the files below, undoes a change.
 /// A credential of `ice.servers` is shown as `***`; sent back so beside the same addresses and
 /// user it stays. Everything is changed or nothing is. What was changed is stored in overrides.toml in the
-/// state directory. Running owners follow `encoder.bitrate_kbps`, `encoder.min_bitrate_kbps`,
+/// state directory. Running owners follow `flip` and `controls` of each camera, of which the
+/// camera has to take each value if it is there, `encoder.bitrate_kbps`, `encoder.min_bitrate_kbps`,
 /// `sessions.max_viewers`, `.keepalive_s`, `.buffer_limit_bytes`, `.offers_per_minute` and
 /// `.reconnect_waits_s`, `ice.*` (for viewers that connect from then on), `http.plain`,
 /// `.allowed_hosts` and `.allowed_origins`, `log.level` and `.modules`, and, up to what the program was started
@@ -112,6 +113,7 @@ async fn change(
         let hint = "send sections with their keys, such as {\"encoder\": {\"bitrate_kbps\": 1500}}";
         Problem::new(rejection.status(), "body not understood", rejection.body_text(), hint)
     })?;
+    app.check_controls(&wish).await?;
     let by = if caller.role >= Role::Administrator { By::Administrator } else { By::Operator };
     Ok(Json(changed(app.kept(move |keeper| keeper.change(&wish, by)).await??)))
 }
@@ -208,6 +210,7 @@ impl App {
         for (camera, (started, wanted)) in self.cameras.iter().zip(wanted) {
             camera.set_bounds(&now.encoder);
             camera.set_picture(limit(started, wanted));
+            camera.adjust(Adjust::of(wanted));
         }
         self.sessions.follow(sessions::Settings {
             limits: now.sessions.clone(),

@@ -72,6 +72,8 @@ fn built() -> u64 {
     request_body(content = ClockWish, example = json!({"zone": "Europe/Berlin", "ntp": true})),
     responses(
         (status = 200, description = "the clock as it is now", body = ClockStatus),
+        (status = "4XX", description = "no JSON, or none of this form", body = Problem,
+            content_type = "application/problem+json"),
         (status = 409, description = "the clock follows time servers, and is not set beside \
             them", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "no such zone, or no time that a clock is set to",

@@ -7,6 +7,7 @@ pub mod access;
 mod address;
 mod api;
 mod body;
+mod cameras;
 mod checks;
 mod configuration;
 mod device;

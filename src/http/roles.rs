@@ -36,6 +36,7 @@ const ROUTES: &[(&str, Methods)] = &[
     ("/whep/{id}", &[("patch", VIEWER), ("delete", VIEWER), ("options", Nothing)]),
     ("/api/v1/webrtc/offer", &[("post", VIEWER)]),
     ("/api/v1/webrtc/candidate", &[("post", VIEWER)]),
+    ("/api/v1/cameras", &[("get", OPERATOR)]),
     ("/api/v1/history", &[("get", OPERATOR)]),
     ("/api/v1/sessions", &[("get", OPERATOR)]),
     ("/api/v1/sessions/{id}", &[("delete", VIEWER)]),

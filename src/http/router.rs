@@ -15,7 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::unread::Unread;
 use super::{
-    App, Caller, Ends, Problem, access, api, checks, configuration, device, facts, guard, health, history, liveview, login, metrics, models, pages, problem, roles, secure, setup, stills, support, tokens, users, whep,
+    App, Caller, Ends, Problem, access, api, cameras, checks, configuration, device, facts, guard, health, history, liveview, login, metrics, models, pages, problem, roles, secure, setup, stills, support, tokens, users, whep,
 };
 use access::accounts::Role;
 use roles::Need;
@@ -51,6 +51,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .merge(secure::routes())
         .merge(setup::routes())
         .merge(api::routes())
+        .merge(cameras::routes())
         .merge(configuration::routes())
         .merge(health::routes())
         .merge(metrics::routes())

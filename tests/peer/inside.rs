@@ -55,7 +55,12 @@ impl Inside {
 /// Addresses of this machine only.
 fn lan() -> config::Ice {
     let transport_policy = config::TransportPolicy::All;
-    config::Ice { servers: Vec::new(), transport_policy, udp_ports: None }
+    config::Ice {
+        servers: Vec::new(),
+        allowed_servers: Vec::new(),
+        transport_policy,
+        udp_ports: None,
+    }
 }
 
 fn start(negotiation_timeout: Duration) -> Inside {
@@ -73,6 +78,7 @@ fn start_with(negotiation_timeout: Duration, ice: config::Ice, source: config::S
         height: 240,
         framerate: 30,
         flip: config::Flip::None,
+        controls: Default::default(),
     };
     let encoding = config::Encoder {
         prefer: None,

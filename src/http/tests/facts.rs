@@ -56,3 +56,25 @@ async fn figures_are_asked_for_by_number_and_sessions_are_listed_without_what_op
     let told = body(fixture.get("/api/v1/sessions").await).await;
     assert_eq!(told, json!({"sessions": [], "ended": []}));
 }
+
+#[tokio::test]
+async fn a_camera_that_is_no_device_says_why_it_has_no_controls() {
+    gstreamer::init().unwrap();
+    let clock = Clock::start();
+    let (camera, _status, _) = Camera::without_owner("door", &clock);
+    let fixture = fixture_with(Entry::Free, vec![camera], clock);
+    let told = body(fixture.get("/api/v1/cameras").await).await;
+    let expected = json!({"cameras": [{"name": "door", "source": null, "modes": [],
+        "controls": [], "why": "no camera with controls is there now"}]});
+    assert_eq!(told, expected);
+    // Nobody knows yet what the camera takes that will be there.
+    let json = [(CONTENT_TYPE, "application/json")];
+    let wish = json!({"camera": [{"controls": {"brightness": 10}, "flip": "vertical"}]});
+    let done = fixture.send(Method::PATCH, "/api/v1/config", &json, wish.to_string()).await;
+    let done = body(done).await;
+    assert_eq!(done["applied"], json!(["camera.flip", "camera.controls"]));
+    assert_eq!((&done["restart"], &done["stored"]), (&json!([]), &json!(true)));
+    let wrong = json!({"camera": [{"controls": {"Brightness": 10}}]});
+    problem(fixture.send(Method::PATCH, "/api/v1/config", &json, wrong.to_string()).await, 422)
+        .await;
+}
