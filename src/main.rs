@@ -1,11 +1,14 @@
 //! The `signpost` binary.
 
+use std::path::Path;
+
 use clap::Parser as _;
 use signpost::cli::exit::{Exit, Failure, OrExit as _};
 use signpost::cli::{
     Cli, Command, ModelCommand, allocator, attempt, bench, check, diagnose, installed, log, model,
-    password, read, run, setup_code,
+    password, provision, read, run, setup_code,
 };
+use signpost::config;
 use signpost::recognition::exchange;
 
 fn main() {
@@ -32,6 +35,11 @@ fn command(cli: &Cli) -> Result<(), Failure> {
             let service = if own { None } else { installed::Service::of_this_device() };
             return check::check(config, service.as_ref());
         }
+        (Command::Provision, config) => {
+            let plain = config::read(&[], Path::new("/")).or_exit(Exit::Configuration)?;
+            log::start(&plain.log);
+            return provision::provision(cli.config.as_deref(), config);
+        }
         (_, config) => config.or_exit(Exit::Configuration)?,
     };
     let journal = log::start(&config.log);
@@ -52,6 +60,6 @@ fn command(cli: &Cli) -> Result<(), Failure> {
             diagnose::diagnose(args, &config, service.as_ref())
         }
         Command::SetupCode => setup_code::tell(&config),
-        Command::Check => unreachable!("a check has returned already"),
+        Command::Check | Command::Provision => unreachable!("they have returned already"),
     }
 }

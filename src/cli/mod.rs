@@ -13,6 +13,7 @@ pub mod log;
 pub mod model;
 mod owners;
 pub mod password;
+pub mod provision;
 pub mod read;
 mod reload;
 pub mod run;
@@ -63,6 +64,14 @@ pub enum Command {
         step passes or fails, with what it took and what to do. The password is read without \
         echo from a terminal, or as one line from standard input.")]
     Diagnose(DiagnoseArgs),
+    /// Take set-up data from the boot partition, as root, before the service starts
+    #[command(
+        long_about = "Take set-up data from the folder signpost of the boot partition, once: \
+        signpost.toml, setup-code, token, wifi.nmconnection, authority.pem and .key, \
+        certificate.pem and .key, reset-password. What is taken is removed there; what is \
+        wrong stays."
+    )]
+    Provision,
 }
 
 /// `signpost run`

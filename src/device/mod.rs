@@ -7,6 +7,7 @@ pub mod facts;
 pub mod journal;
 pub mod lines;
 pub mod parse;
+pub mod provisioned;
 pub mod redaction;
 pub mod time;
 pub mod warnings;

@@ -59,6 +59,7 @@ pub use silent::Silent;
 use crate::camera::Camera;
 use crate::clock::{Clock, Mark};
 use crate::config::{Config, Keeper, Settled};
+use crate::device::provisioned;
 use crate::device::watch::Known;
 use crate::history::{self as figures, History};
 use crate::recognition::exchange::Bundles;
@@ -98,6 +99,8 @@ pub struct App {
     checking: Arc<Semaphore>,
     /// What is known of the device.
     known: watch::Receiver<Known>,
+    /// What of the boot partition's set-up data was left there at the start.
+    left: Arc<[String]>,
     recognition: watch::Receiver<recognition::Status>,
     bundles: Bundles,
     tally: watch::Receiver<Tally>,
@@ -153,6 +156,7 @@ impl App {
         let journals = Arc::new(Semaphore::new(device::JOURNALS));
         let gathering = Arc::new(Semaphore::new(support::AT_ONCE));
         let checking = Arc::new(Semaphore::new(checks::AT_ONCE));
+        let left = provisioned::remarks(config.state_dir()).into();
         let (recognition, camera) = (recognition, cameras.first().cloned());
         let history = figures::start(figures::Followed {
             cameras: cameras.clone(),
@@ -184,6 +188,7 @@ impl App {
             gathering,
             checking,
             known,
+            left,
             recognition,
             bundles,
             tally,

@@ -190,6 +190,7 @@ impl App {
         degraded.extend(settled.remarks.iter().map(|remark| format!("configuration: {remark}")));
         let warnings = self.known.borrow().warnings.clone();
         degraded.extend(warnings.iter().map(|warning| format!("device: {}", warning.line())));
+        degraded.extend(self.left.iter().cloned());
         let parked = self.sessions.status().borrow().parked;
         if parked > 0 {
             degraded.push(format!("sessions: {parked} pipelines of former viewers do not stop"));

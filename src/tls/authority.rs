@@ -145,6 +145,13 @@ impl Authority {
         &self.key
     }
 
+    /// Whether the key is the certificate's.
+    #[must_use]
+    pub fn has_its_key(&self) -> bool {
+        let known = parse(&self.certificate.der);
+        known.is_ok_and(|known| known.public_key().raw == self.key.subject_public_key_info())
+    }
+
     /// Whether a certificate can be signed for the name that the device has now.
     #[must_use]
     pub fn may_sign_for(&self, names: &Names) -> bool {

@@ -23,7 +23,7 @@ use tokio::sync::{oneshot, watch};
 use self::authority::Certificate;
 use self::brought::BroughtError;
 pub use self::owner::{Settings, Started, start};
-pub use self::store::pem;
+pub use self::store::{Store, folder, pem};
 
 /// The certificate that browsers were last shown, for who looks from outside.
 #[must_use]

@@ -44,11 +44,17 @@ pub struct Kept {
     pub complaints: Vec<String>,
 }
 
+/// Of a device's keys and certificates.
+#[must_use]
+pub fn folder(state_dir: &Path) -> PathBuf {
+    state_dir.join(FOLDER)
+}
+
 impl Store {
     /// In this state directory.
     #[must_use]
     pub fn new(state_dir: &Path) -> Self {
-        Self { folder: state_dir.join(FOLDER) }
+        Self { folder: folder(state_dir) }
     }
 
     /// Everything that is there.

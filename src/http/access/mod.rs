@@ -23,8 +23,8 @@ use tokio::sync::Semaphore;
 
 use self::accounts::{ADMINISTRATOR, Accounts, Name, Role};
 use self::attempts::{Attempts, Taken};
-pub use self::logins::{Login, LoginId, Token};
-use self::logins::{Logins, TokenHash};
+use self::logins::Logins;
+pub use self::logins::{Login, LoginId, Token, TokenHash};
 use self::password::PasswordError;
 pub use self::refusal::{LoginError, SetUpError, not_allowed, not_logged_in};
 use super::Problem;

@@ -58,6 +58,17 @@ async fn figures_are_asked_for_by_number_and_sessions_are_listed_without_what_op
 }
 
 #[tokio::test]
+async fn what_was_left_on_the_boot_partition_is_in_the_status() {
+    gstreamer::init().unwrap();
+    let state = state_for(Entry::Free);
+    let told = "set-up data /boot/signpost/token: a token has at least 32 characters".to_owned();
+    crate::device::provisioned::keep(state.path(), &[told.clone()]).unwrap();
+    let fixture = fixture_at(state, Entry::Free, Vec::new(), Clock::start(), "", None);
+    let status = body(fixture.get("/api/v1/status").await).await;
+    assert_eq!(status["degraded"], json!([told]));
+}
+
+#[tokio::test]
 async fn a_camera_that_is_no_device_says_why_it_has_no_controls() {
     gstreamer::init().unwrap();
     let clock = Clock::start();
