@@ -1,6 +1,7 @@
 //! `/api/v1/config`: the configuration in force, and what of it changes while viewers
 //! look.
 
+use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
 use axum::Json;
@@ -13,6 +14,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::access::accounts::Role;
+use super::forms::{KeyForm, forms};
 use super::guard::Guard;
 use super::{App, Caller, Problem};
 use crate::camera::{Adjust, Limit};
@@ -39,6 +41,9 @@ pub(super) struct EffectiveConfig {
     restart: Vec<String>,
     /// What an operator should know, such as that changes could not be stored.
     remarks: Vec<String>,
+    /// What each key may hold, by `section.key`.
+    #[schema(value_type = HashMap<String, KeyForm>)]
+    keys: BTreeMap<String, KeyForm>,
 }
 
 /// What a change did.
@@ -163,7 +168,7 @@ impl App {
     pub(super) fn effective(&self) -> EffectiveConfig {
         let Settled { wanted, restart, remarks, .. } = self.settled.borrow().clone();
         let (values, origins) = (values(&wanted), origins(&wanted));
-        EffectiveConfig { values, origins, restart, remarks }
+        EffectiveConfig { values, origins, restart, remarks, keys: forms() }
     }
 
     /// Reads the files again; what is in force then, the owners are told.

@@ -12,6 +12,7 @@ mod checks;
 mod configuration;
 mod device;
 mod facts;
+mod forms;
 mod guard;
 mod health;
 mod history;
