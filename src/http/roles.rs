@@ -27,6 +27,8 @@ const ROUTES: &[(&str, Methods)] = &[
     ("/", &[("get", VIEWER)]),
     ("/login", &[("get", Nothing)]),
     ("/setup", &[("get", Nothing)]),
+    ("/settings", &[("get", OPERATOR)]),
+    ("/diagnostics", &[("get", OPERATOR)]),
     // The pages' code, which is no secret.
     ("/page/{file}", &[("get", Nothing)]),
     ("/healthz", &[("get", Nothing)]),

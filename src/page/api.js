@@ -31,13 +31,14 @@ export class Unreachable extends Error {}
 
 /**
  * Sends a request; resolves to the JSON answer (undefined if it has none), rejects
- * with Refused or Unreachable. `ended`: an AbortSignal of whoever asks.
+ * with Refused or Unreachable. `ended`: an AbortSignal of whoever asks; `limit_ms`: where
+ * the device may take longer.
  */
-export async function request(method, path, body, { ended } = {}) {
+export async function request(method, path, body, { ended, limit_ms = REQUEST_LIMIT_MS } = {}) {
     let response;
     let answer;
     try {
-        [response, answer] = await limited(REQUEST_LIMIT_MS, ended, async (signal) => {
+        [response, answer] = await limited(limit_ms, ended, async (signal) => {
             response = await fetch(path, {
                 method,
                 headers: body === undefined ? {} : { "Content-Type": "application/json" },

@@ -74,9 +74,9 @@ export class Connection {
 
     /**
      * Makes the offer. `servers()` resolves to the ICE servers; `session`: the id of
-     * a session to go on with, if there is one.
+     * a session to go on with, if there is one; `camera`: a name, the first if left out.
      */
-    async open({ servers, session }) {
+    async open({ servers, session, camera }) {
         if (typeof RTCPeerConnection === "undefined") {
             this.#end(new Ending("noWebRtc"));
             return;
@@ -92,7 +92,7 @@ export class Connection {
             // The device names its own addresses, so an offer without ours connects, and
             // the picture comes a gathering earlier. Ours are named when they are known.
             this.#pass("asking");
-            const answer = await this.#ask({ type: "offer", sdp: peer.localDescription.sdp, session });
+            const answer = await this.#ask({ type: "offer", sdp: peer.localDescription.sdp, session, camera });
             if (this.#closed) return;
             this.#on.answered(answer);
             this.#connection = answer.connection;

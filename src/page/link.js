@@ -18,9 +18,25 @@ export function figures(report) {
         received: video?.framesReceived,
         decoded: video?.framesDecoded,
         dropped: video?.framesDropped,
+        decode_s: video?.totalDecodeTime,
+        held_s: video?.jitterBufferDelay,
+        emitted: video?.jitterBufferEmittedCount,
         roundTrip_ms: pair?.currentRoundTripTime === undefined ? undefined : pair.currentRoundTripTime * 1000,
         pair: pair && described(stats.get(pair.localCandidateId), stats.get(pair.remoteCandidateId)),
     };
+}
+
+/** Every pair of addresses that was tried: `{ local, remote, protocol, state, used, roundTrip_ms, bytes }`. */
+export function pairs(report) {
+    const stats = new Map(report);
+    const all = [...stats.values()];
+    const used = selectedPair(stats, all);
+    return all.filter(({ type }) => type === "candidate-pair").map((pair) => {
+        const [local, remote] = [stats.get(pair.localCandidateId), stats.get(pair.remoteCandidateId)];
+        const bytes = (pair.bytesReceived ?? 0) + (pair.bytesSent ?? 0);
+        const { protocol } = described(local, remote);
+        return { local, remote, protocol, state: pair.state, used: pair === used, bytes, roundTrip_ms: pair.currentRoundTripTime === undefined ? undefined : pair.currentRoundTripTime * 1000 };
+    }).sort((a, b) => Number(b.used) - Number(a.used) || b.bytes - a.bytes);
 }
 
 function selectedPair(stats, all) {

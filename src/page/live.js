@@ -1,32 +1,33 @@
 // The live page put together: viewing, picture, overlay, transcript, status.
 
-import { Refused, request } from "./api.js";
+import { Refused } from "./api.js";
 import { Clearing } from "./clearing.js";
-import { Ending } from "./connection.js";
+import { Device } from "./device.js";
+import { at, choice, put } from "./dom.js";
+import { offerFullScreen } from "./fullscreen.js";
 import { RESTING } from "./ladder.js";
 import { Line } from "./line.js";
+import { cameraOfAddress, keepCamera, keepTransport, leaveSession, reload, takeSession, transport } from "./memory.js";
 import { Overlay } from "./overlay.js";
+import { Panel, problem } from "./panel.js";
 import { Picture } from "./picture.js";
+import { shell } from "./shell.js";
 import { Status } from "./status.js";
 import { Transcript } from "./transcript.js";
+import { Ways } from "./ways.js";
 import { Trouble } from "./trouble.js";
 import { Viewing } from "./viewing.js";
-import { fill, words } from "./words.js";
+import { words } from "./words.js";
 
 const STATUS_EVERY_MS = 3000;
 const FIGURES_EVERY_MS = 1000;
-/** Where a reload finds the session that it goes on with. */
-const SESSION_KEY = "signpost.session";
-/** When the page last loaded itself again, in ms since 1970. */
-const RELOADED_KEY = "signpost.reloaded";
-/** If it did not help, it will not help soon. */
-const RELOAD_EVERY_MS = 60_000;
-/** The device's reason begins with what it wanted to show. */
-const CLIP = /^(demo )?clip\b/;
+/** Tasks of models that see hands (models/README.md). */
+const OF_HANDS = /^hand/;
 
-const at = (id) => document.getElementById(id);
+const toLogin = () => location.replace("/login");
 
-fill(document);
+// The device ends the session with the login.
+shell({ leave: () => viewing.end() });
 const status = new Status();
 const transcript = new Transcript({
     text: at("transcript"),
@@ -46,20 +47,7 @@ let clearedOn;
 const pictures = new WeakMap();
 /** What the device said last of each connection's rendition; it says it before the first frame, and once. */
 const renditions = new WeakMap();
-/** The problem that stands in the panel: a screen reader says it again whenever it is written. */
-let told;
-/** What the panel's button does for some problems; for the others it connects again. */
-const remedies = {
-    notPlayed: { words: words.showPicture, apply: () => pictures.get(viewing.connection)?.play() },
-    cameraStopped: { words: words.startCamera, apply: startCamera },
-};
-/** What the device says of its camera. */
-let camera;
-/** Since when it has no picture, by this browser's clock. */
-let awaySince;
-/** The question for the status that is open, if one is. */
-let askingStatus;
-/** Why it did not start the camera when it was asked to. */
+/** Why the camera did not start when it was asked to. */
 let unstarted;
 
 const viewing = new Viewing({
@@ -93,17 +81,46 @@ const viewing = new Viewing({
         picture?.steps.holdAtLeast(hold_ms, performance.now());
         picture?.hold();
     },
-    suspicious: askStatus,
+    suspicious: () => device.ask(),
     stalled: reload,
-    unauthorised: () => location.replace("/login"),
+    unauthorised: toLogin,
 });
+
+const device = new Device({ status: onStatus, unauthorised: toLogin });
+const panel = new Panel({
+    notPlayed: { words: words.showPicture, apply: () => pictures.get(viewing.connection)?.play() },
+    cameraStopped: { words: words.startCamera, apply: startCamera },
+    other: { words: words.connectAgain, apply: () => viewing.hurry() },
+});
+
+/** How the picture comes: by WebRTC, or as single pictures. */
+const ways = new Ways({
+    stage: at("stage"),
+    viewing,
+    picture(now, width, height, bytes) {
+        fit(width, height);
+        status.still(now, bytes);
+        show();
+    },
+    changed() {
+        overlay.forget();
+        status.restart();
+        show();
+    },
+    line: (text) => line.notice(text, performance.now()),
+    unauthorised: toLogin,
+}, transport());
+
+function fit(width, height) {
+    at("stage").style.aspectRatio = `${width} / ${height}`;
+}
 
 function onFrame(connection, picture, now, frame) {
     viewing.frame(connection);
     if (viewing.connection !== connection) return;
     overlay.show(picture);
     const { videoWidth, videoHeight } = picture.video;
-    at("stage").style.aspectRatio = `${videoWidth} / ${videoHeight}`;
+    fit(videoWidth, videoHeight);
     if (frame) overlay.frame(frame);
     status.frame(now, frame?.receiveTime && frame.expectedDisplayTime - frame.receiveTime);
 }
@@ -125,6 +142,7 @@ function onCommand(connection, message) {
 
 /** The page's own phase: connecting, waiting, live, reconnecting or ended. */
 function phase() {
+    if (ways.mjpeg) return ways.phase;
     const { name, step } = viewing.ladder;
     if (name === "over") return "ended";
     if (name === "waiting") return "reconnecting";
@@ -137,67 +155,38 @@ function phase() {
 
 /** Everything that follows from the state of viewing and camera. */
 function show() {
+    ways.observe(performance.now());
     status.phase = phase();
+    status.mjpeg = ways.mjpeg;
     status.connection = viewing.attempt ?? viewing.connection;
     status.rendition = renditions.get(viewing.connection);
     passClear();
-    showLine();
-    showProblem(problem());
+    const told = present();
+    showLine(told);
+    panel.show(told);
 }
 
-function showLine() {
+function present() {
+    const { camera, awaySince } = device;
+    const { reason } = viewing;
+    const ladder = ways.mjpeg ? RESTING : viewing.ladder;
+    const unplayed = !ways.mjpeg && pictures.get(viewing.connection)?.refused;
+    return problem({ ladder, reason, camera, awaySince, unstarted, unplayed });
+}
+
+function showLine(told = present()) {
     const { most, reason, connection } = viewing;
     // That offers are refused follows from what the panel says.
-    const isSaid = reason?.kind === "refused" && problem()?.kind === "cameraStopped";
-    const ladder = isSaid ? RESTING : viewing.ladder;
-    const text = line.text({ ladder, most, reason, again: Boolean(connection) }, performance.now());
-    if (at("line").textContent !== text) at("line").textContent = text;
-}
-
-/** What the panel over the picture has to say, if anything. */
-function problem() {
-    const { ladder, reason } = viewing;
-    // A stopped camera is why offers are refused, and it can be started from here.
-    const over = ladder.name === "over";
-    if (camera?.state === "stopped" && (!over || reason?.kind === "refused")) {
-        return new Ending("cameraStopped", unstarted);
-    }
-    if (over) return reason;
-    if (camera?.state === "failed") {
-        const kind = CLIP.test(camera.reason) ? "clipFailed" : "cameraFailed";
-        const title = words.since(words.problems[kind].title, awaySince);
-        return Object.assign(new Ending(kind, { detail: camera.reason }), { title, passing: true });
-    }
-    if (pictures.get(viewing.connection)?.refused) return new Ending("notPlayed");
-    // What the device itself said is told at once; that it is silent, by the line.
-    const trying = ladder.name === "waiting" || (ladder.name === "attempt" && ladder.step > 0);
-    return trying && ["capacity", "refused", "unfit"].includes(reason?.kind) ? reason : undefined;
-}
-
-function showProblem(ending) {
-    // With its button hidden, the focus would fall back to the top of the page.
-    if (!ending && at("problem").contains(document.activeElement)) at("stage").focus();
-    at("problem").hidden = !ending;
-    const parts = ["kind", "title", "detail", "hint"];
-    if (!ending || parts.every((part) => ending[part] === told?.[part])) return;
-    told = ending;
-    const { title, detail } = words.problems[ending.kind];
-    at("problem").dataset.kind = ending.kind;
-    at("problem-title").textContent = ending.title ?? title;
-    at("problem-detail").textContent = ending.detail ?? detail;
-    at("problem-hint").textContent = ending.hint ?? "";
-    at("remedy").textContent = remedies[ending.kind]?.words ?? words.connectAgain;
-    at("remedy").hidden = Boolean(ending.passing);
+    const isSaid = reason?.kind === "refused" && told?.kind === "cameraStopped";
+    const ladder = isSaid || ways.mjpeg ? RESTING : viewing.ladder;
+    put(at("line"), line.text({ ladder, most, reason, again: Boolean(connection) }, performance.now()));
 }
 
 async function startCamera() {
     try {
-        const { state } = await request("POST", "/api/v1/liveview/start", { protocol: "webrtc", camera: camera.name });
+        await device.start();
         unstarted = undefined;
-        // A status that was asked for before, or at once, may say what was.
-        await askingStatus;
-        camera = { ...camera, state };
-        viewing.camera(state);
+        viewing.camera(device.camera.state);
         viewing.hurry();
         show();
         return;
@@ -206,43 +195,50 @@ async function startCamera() {
         // A refusal without words is one of a proxy's.
         unstarted = { detail: error.detail ?? error.title, hint: error.hint };
     }
-    await askStatus();
+    await device.ask();
     show();
 }
 
-/** Asked for at regular times, and when the picture stands still; once at a time. */
-function askStatus() {
-    askingStatus ??= readStatus().finally(() => (askingStatus = undefined));
-    return askingStatus;
+function onStatus(answer, was) {
+    const { camera, recognition } = device;
+    viewing.camera(camera?.state);
+    viewing.waits_s = answer.reconnect_waits_s;
+    viewing.uptime_s = answer.uptime_s;
+    // What was refused because the camera was stopped is not refused any more.
+    if (was === "stopped" && camera?.state !== "stopped") viewing.hurry();
+    status.camera = camera;
+    status.recognition = recognition;
+    showTask(recognition?.task);
+    offerCameras();
+    show();
 }
 
-async function readStatus() {
-    try {
-        const answer = await request("GET", "/api/v1/status");
-        const was = camera?.state;
-        camera = answer.cameras?.[0];
-        awaySince = since(camera?.away_s);
-        viewing.camera(camera?.state);
-        viewing.waits_s = answer.reconnect_waits_s;
-        viewing.uptime_s = answer.uptime_s;
-        // What was refused because the camera was stopped is not refused any more.
-        if (was === "stopped" && camera?.state !== "stopped") viewing.hurry();
-        status.camera = camera;
-        status.recognition = answer.recognition;
-        transcript.task = answer.recognition?.task;
-        at("log-out").hidden = !answer.login;
-        show();
-    } catch (error) {
-        if (error instanceof Refused && error.status === 401) location.replace("/login");
-        // Otherwise the connection itself will tell.
-    }
+/** Words that fit what the model does. */
+function showTask(task) {
+    transcript.task = task;
+    const hands = task === undefined || OF_HANDS.test(task);
+    put(at("landmarks-words"), hands ? words.landmarks : words.boxes);
+    at("landmarks-switch").hidden = !hands && task !== "detect";
 }
 
-/** The device counts whole seconds: the same absence has the same beginning. */
-function since(seconds) {
-    if (seconds === undefined) return undefined;
-    const began = Date.now() - seconds * 1000;
-    return Math.abs(began - awaySince) < 5000 ? awaySince : began;
+/** A choice where there is more than one. */
+function offerCameras() {
+    const { cameras, camera } = device;
+    const names = cameras.map(({ name }) => name);
+    at("camera-choice").hidden = names.length < 2;
+    const now = at("camera");
+    if (names.join() === [...now.options].map(({ value }) => value).join()) return;
+    now.replaceChildren(...choice("", names.map((name) => [name, name])).options);
+    now.value = camera.name;
+}
+
+/** Shows another camera, in the same session. */
+function watch(name) {
+    keepCamera(name);
+    device.wanted = name;
+    transcript.clear();
+    ways.watch(name);
+    device.ask();
 }
 
 /** Clears where the device can hear it; what it has not heard would be back with the next sign. */
@@ -270,6 +266,12 @@ function passClear() {
     }
 }
 
+async function copy() {
+    const said = await navigator.clipboard?.writeText(transcript.text).then(() => words.copied, () => undefined);
+    line.notice(said ?? words.notCopied, performance.now());
+    showLine();
+}
+
 function overlayInWords() {
     if (!at("landmarks").checked) return words.hiddenLandmarks;
     const { age_ms } = overlay.shown;
@@ -277,55 +279,22 @@ function overlayInWords() {
     return overlay.inStep ? words.inStep : words.behind(age_ms);
 }
 
-/** A reload finds its session; a copy of the tab does not, or the two would share one. */
-function takeSession() {
-    try {
-        const session = sessionStorage.getItem(SESSION_KEY) ?? undefined;
-        sessionStorage.removeItem(SESSION_KEY);
-        return session;
-    } catch {
-        return undefined; // The browser may be told to keep nothing.
-    }
-}
-
-function leaveSession() {
-    try {
-        if (viewing.session) sessionStorage.setItem(SESSION_KEY, viewing.session);
-    } catch {
-        // Then a reload gets a new session.
-    }
-}
-
-/** What ails this page's browser is gone with the page (see Connection.stalled). */
-function reload() {
-    try {
-        const last = Number(sessionStorage.getItem(RELOADED_KEY) ?? -Infinity);
-        if (Date.now() - last < RELOAD_EVERY_MS) return;
-        sessionStorage.setItem(RELOADED_KEY, `${Date.now()}`);
-    } catch {
-        return; // Without a memory it could go on for ever.
-    }
-    location.reload();
-}
-
-at("remedy").addEventListener("click", () => {
-    const remedy = remedies[told.kind];
-    if (remedy) remedy.apply();
-    else viewing.hurry();
-});
 at("clear").addEventListener("click", clear);
+at("copy").addEventListener("click", copy);
 at("landmarks").addEventListener("change", (event) => {
     overlay.visible = event.target.checked;
 });
 at("lowest-latency").addEventListener("change", (event) => {
     overlay.lowestLatency = event.target.checked;
 });
-at("log-out").addEventListener("click", async () => {
-    // The device ends the session with the login.
-    viewing.end();
-    await request("POST", "/api/v1/logout").catch(() => {});
-    location.replace("/login");
+at("camera").addEventListener("change", (event) => watch(event.target.value));
+at("transport").append(...choice("", Object.entries(words.transports)).options);
+at("transport").value = transport();
+at("transport").addEventListener("change", ({ target }) => {
+    keepTransport(target.value);
+    ways.choose(target.value);
 });
+offerFullScreen(at("stage"), at("full-screen"));
 addEventListener("online", () => viewing.hurry());
 document.addEventListener("visibilitychange", () => {
     if (!document.hidden) viewing.wake();
@@ -333,21 +302,22 @@ document.addEventListener("visibilitychange", () => {
 // The device sees at once that the connection is closed and gives its place to the
 // next viewer. It keeps the session for a while: this may be a reload.
 addEventListener("pagehide", () => {
-    leaveSession();
-    viewing.stop();
+    leaveSession(viewing.session);
+    ways.stop();
 });
 // The Back button may bring the page back as it was left, without its connection.
 addEventListener("pageshow", (event) => {
-    if (event.persisted) viewing.start(takeSession());
+    if (event.persisted) ways.start(takeSession());
 });
 
 setInterval(() => {
     status.pair = viewing.pair;
+    ways.look(performance.now());
     status.show(performance.now(), overlayInWords());
     showLine();
 }, FIGURES_EVERY_MS);
 // A silent device is asked whether it is there, which is enough.
-setInterval(() => viewing.silent || askStatus(), STATUS_EVERY_MS);
+setInterval(() => (viewing.silent && !ways.mjpeg) || device.ask(), STATUS_EVERY_MS);
 
 // What tests and figures read.
 window.signpost = {
@@ -375,10 +345,14 @@ window.signpost = {
             rendition: status.rendition?.current,
             last_reason: reason?.kind,
             clearing: clearing.open,
+            transmission: ways.name,
         };
     },
 };
 
-viewing.start(takeSession());
-askStatus();
+const first = cameraOfAddress();
+device.wanted = first;
+ways.camera = first;
+ways.start(takeSession());
+device.ask();
 status.show(performance.now());

@@ -1,6 +1,7 @@
 // The way in: user and password, then the live page.
 
 import { Refused, request } from "./api.js";
+import { languageChoice } from "./shell.js";
 import { fill, words } from "./words.js";
 
 const form = document.getElementById("login");
@@ -44,3 +45,4 @@ form.addEventListener("submit", async (event) => {
 });
 
 fill(document);
+document.getElementById("speech").append(languageChoice());

@@ -56,6 +56,13 @@ export class Overlay {
         this.#draw(undefined);
     }
 
+    /** The picture goes, and what is drawn on it. */
+    forget() {
+        this.#picture?.remove();
+        this.#picture = undefined;
+        this.#draw(undefined);
+    }
+
     set lowestLatency(on) {
         this.#lowestLatency = on;
         if (!this.#picture) return;
@@ -78,7 +85,7 @@ export class Overlay {
         // Where no frame says when to look again, the last hand would stay.
         clearTimeout(this.#last);
         this.#last = setTimeout(() => {
-            if (!this.inStep) this.#draw(this.#picture.steps.newest(performance.now()));
+            if (!this.inStep) this.#draw(this.#picture?.steps.newest(performance.now()));
         }, STALE_MS + 1);
     }
 

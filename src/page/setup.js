@@ -1,6 +1,7 @@
 // The first start: set-up code, the device's name, a password. Then the live page.
 
 import { Refused, request } from "./api.js";
+import { languageChoice } from "./shell.js";
 import { fill, words } from "./words.js";
 
 const LOOK_EVERY_MS = 5000;
@@ -46,7 +47,7 @@ form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (enter.disabled) return;
     const [at, told] = mistake() ?? [];
-    for (const input of [code, name, password, again]) input.toggleAttribute("aria-invalid", input === at);
+    for (const input of [code, name, password, again]) input.setAttribute("aria-invalid", String(input === at));
     wrong.textContent = told ?? "";
     if (at) {
         at.focus();
@@ -74,4 +75,5 @@ async function look() {
 }
 
 fill(document);
+document.getElementById("speech").append(languageChoice());
 setInterval(look, LOOK_EVERY_MS);

@@ -1,28 +1,8 @@
 // The chip in words, and the details in figures.
 
+import { at, put } from "./dom.js";
+import { Rate } from "./rate.js";
 import { words } from "./words.js";
-
-/** Figures are means over this time, so that they can be read. */
-const WINDOW_MS = 2000;
-
-/** Events a second over the last two seconds. */
-class Rate {
-    #times = [];
-
-    count(now) {
-        this.#times.push(now);
-        this.#forget(now);
-    }
-
-    perSecond(now) {
-        this.#forget(now);
-        return (this.#times.length * 1000) / WINDOW_MS;
-    }
-
-    #forget(now) {
-        while (this.#times[0] < now - WINDOW_MS) this.#times.shift();
-    }
-}
 
 /** Smooths over about twenty values. */
 function smooth(before, value) {
@@ -33,6 +13,8 @@ function smooth(before, value) {
 export class Status {
     #frames = new Rate();
     #results = new Rate();
+    /** Of single pictures. */
+    #bytes = new Rate();
     #camera;
     #recognition;
     #captureToResult_ms;
@@ -47,6 +29,8 @@ export class Status {
     pair;
     /** What the device said last of the rendition that the shown connection gets. */
     rendition;
+    /** Whether single pictures are shown (mjpeg.js). */
+    mjpeg = false;
 
     /** `phase`: connecting, waiting, live, reconnecting or ended. */
     set phase(phase) {
@@ -80,6 +64,19 @@ export class Status {
         this.#captureToResult_ms = smooth(this.#captureToResult_ms, message.timing_ms?.capture_to_result);
     }
 
+    /** A single picture is shown. */
+    still(now, bytes) {
+        this.#frames.count(now);
+        this.#bytes.count(now, bytes);
+    }
+
+    /** The picture comes in another way: what was counted does not count any more. */
+    restart() {
+        [this.#frames, this.#results, this.#bytes] = [new Rate(), new Rate(), new Rate()];
+        this.#held_ms = undefined;
+        this.link = undefined;
+    }
+
     /** Figures of this moment, for the page and for the tests. */
     figures(now) {
         return {
@@ -95,25 +92,27 @@ export class Status {
     show(now, overlay) {
         const figures = this.figures(now);
         const live = this.#phase === "live";
+        const video = live && !this.mjpeg;
         const camera = this.#camera ?? {};
-        put("source", camera.source);
-        put("picture", camera.width && words.size(camera.width, camera.height));
-        put("encoder", [camera.encoder, camera.encoder_reason].filter(Boolean).join(": "));
-        put("shown", live && words.framesShown(figures.fps));
-        put("recognition", this.#recognitionInWords(live, figures));
-        put("result-time", live && inMilliseconds(figures.capture_to_result_ms));
-        put("picture-delay", live && inMilliseconds(figures.held_ms));
-        put("overlay", live && overlay);
-        put("connection", words.phases[this.connection?.phase] ?? words.noConnection);
-        this.#showLink(live);
-        put("rendition", live && this.#renditionInWords());
+        tell("source", camera.source);
+        tell("picture", camera.width && words.size(camera.width, camera.height));
+        tell("encoder", [camera.encoder, camera.encoder_reason].filter(Boolean).join(": "));
+        tell("shown", live && words.framesShown(figures.fps));
+        tell("recognition", this.#recognitionInWords(live, figures));
+        tell("result-time", video && inMilliseconds(figures.capture_to_result_ms));
+        tell("picture-delay", video && inMilliseconds(figures.held_ms));
+        tell("overlay", video && overlay);
+        tell("connection", this.mjpeg ? words.mjpeg : (words.phases[this.connection?.phase] ?? words.noConnection));
+        this.#showLink(video);
+        tell("rendition", video && this.#renditionInWords());
         this.#showChip();
+        this.#showRemark();
     }
 
-    #showLink(live) {
+    #showLink(video) {
         const { pair } = this;
-        put("path", live && pair && words.path(pair.local, pair.remote, pair.protocol));
-        put("network", live && this.link && words.linkFigures(this.link));
+        tell("path", video && pair && words.path(pair.local, pair.remote, pair.protocol));
+        tell("network", video && this.link && words.linkFigures(this.link));
     }
 
     #renditionInWords() {
@@ -128,40 +127,69 @@ export class Status {
         const { state, reason, degraded } = this.#recognition ?? {};
         if (state === "failed") return words.recognitionFailed(reason);
         if (state === "starting") return words.recognitionStarts;
-        const rate = live && words.resultsASecond(results_per_s, dropped);
+        const rate = live && !this.mjpeg && words.resultsASecond(results_per_s, dropped);
         return degraded ? words.recognitionDegraded(rate, degraded) : rate;
     }
 
-    #pictureInWords() {
-        const smaller = this.rendition?.current === "low" && words.renditions.low;
-        return [this.#camera?.source ?? words.pageLive, smaller].filter(Boolean).join(", ");
+    /** Why signs are fewer or worse than they should be, where it is seen without opening anything. */
+    #showRemark() {
+        const { state, reason, degraded } = this.#recognition ?? {};
+        const failed = state === "failed" && words.recognitionFailed(reason);
+        const remark = failed || degraded || (this.mjpeg && words.noCaptions) || "";
+        put(at("remark"), remark);
+        at("remark").hidden = remark === "";
     }
 
     #showChip() {
-        const chip = document.getElementById("chip");
+        const chip = at("chip");
         const failed = this.#camera?.state === "failed" || this.#camera?.state === "stopped";
         const state = this.#phase !== "ended" && failed ? "failed" : this.#phase;
         chip.dataset.state = state;
-        const text = document.getElementById("chip-text");
-        const said = {
+        put(at("chip-text"), {
             connecting: words.chipConnecting,
             waiting: words.chipWaiting,
             reconnecting: words.chipReconnecting,
             ended: words.chipEnded,
             failed: words.chipNoPicture,
-        }[state] ?? this.#pictureInWords();
-        if (text.textContent !== said) text.textContent = said;
-        const fps = this.#frames.perSecond(performance.now());
-        chip.dataset.fps = state === "live" && fps > 0 ? words.framesASecond(fps) : "";
+        }[state] ?? this.#camera?.source ?? words.pageLive);
+        this.#showFigures(state === "live" ? this.#chipFigures(performance.now()) : []);
     }
+
+    /** Each a text; what is not known yet is left out. */
+    #chipFigures(now) {
+        const fps = this.#frames.perSecond(now);
+        const late_ms = this.#held_ms !== undefined && this.link?.roundTrip_ms !== undefined && this.#held_ms + this.link.roundTrip_ms / 2;
+        const kbps = this.mjpeg ? (this.#bytes.perSecond(now) * 8) / 1000 : this.link?.bitrate_kbps;
+        const form = !this.mjpeg && this.rendition && (words.renditions[this.rendition.current] ?? this.rendition.current);
+        return [
+            fps > 0 && words.framesASecond(fps),
+            !this.mjpeg && late_ms !== false && words.delayFigures(late_ms),
+            kbps > 0 && words.megabits(kbps),
+            this.mjpeg ? words.mjpeg : transportOf(this.pair),
+            form,
+            !this.mjpeg && this.#camera?.encoder,
+        ].filter(Boolean);
+    }
+
+    /** One element for each, so that a narrow chip breaks between them. */
+    #showFigures(figures) {
+        const list = at("chip-figures");
+        while (list.children.length > figures.length) list.lastChild.remove();
+        while (list.children.length < figures.length) list.append(document.createElement("span"));
+        figures.forEach((figure, i) => put(list.children[i], figure));
+    }
+}
+
+/** UDP, TCP, or a relay over one of them. */
+function transportOf(pair) {
+    const protocol = pair?.protocol?.toUpperCase();
+    return pair && (pair.local === "relay" || pair.remote === "relay") ? words.relayed(protocol ?? "?") : protocol;
 }
 
 function inMilliseconds(ms) {
     return ms !== undefined && words.milliseconds(ms);
 }
 
-function put(name, text) {
-    const element = document.getElementById(`detail-${name}`);
-    const said = text || words.unknown;
-    if (element.textContent !== said) element.textContent = said;
+function tell(name, text) {
+    put(at(`detail-${name}`), text || words.unknown);
 }

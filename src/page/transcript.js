@@ -8,6 +8,8 @@ const KEPT_CHARACTERS = 2000;
 const KEPT_WORDS = 20;
 /** A word is read out when nothing was added to it for this long. */
 const PAUSE_MS = 2500;
+/** Tasks of models that see hands. */
+const OF_HANDS = /^hand/;
 /** Without a result for this long, the last sign is no longer the present one. */
 const SILENCE_MS = 2000;
 
@@ -24,8 +26,7 @@ export function addition(known, latest) {
 }
 
 export class Transcript {
-    /** What the device's model does; see models/README.md. */
-    task;
+    #task;
     #text = "";
     #untold = "";
     #lastChange = 0;
@@ -40,6 +41,13 @@ export class Transcript {
         setInterval(() => this.#tick(performance.now()), 500);
         this.#showText();
         this.#showSign(undefined);
+    }
+
+    /** What the device's model does; see models/README.md. */
+    set task(task) {
+        if (task === this.#task) return;
+        this.#task = task;
+        this.#showText();
     }
 
     get text() {
@@ -83,7 +91,7 @@ export class Transcript {
 
     #showText() {
         const { text } = this.#elements;
-        text.textContent = this.#text || words.transcriptEmpty;
+        text.textContent = this.#text || (OF_HANDS.test(this.#task ?? "hand") ? words.transcriptEmpty : words.transcriptEmptyOther);
         text.classList.toggle("empty", this.#text === "");
         text.scrollTop = text.scrollHeight;
     }
@@ -106,7 +114,7 @@ export class Transcript {
         this.#put(sign, "sign", label || "–");
         sign.classList.toggle("none", !label);
         sign.classList.toggle("long", label.length > 2);
-        this.#put(score, "score", describe(message, this.task));
+        this.#put(score, "score", describe(message, this.#task));
         const share = label ? Math.round(message.score * 100) : 0;
         bar.setAttribute("aria-valuenow", share);
         bar.firstElementChild.style.transform = `translateX(${share - 100}%)`;
@@ -125,6 +133,6 @@ export class Transcript {
 function describe(message, task = "hand-sign") {
     if (!message) return words.noResults;
     if (message.label) return words.percent(message.score);
-    if (!task.startsWith("hand")) return words.nothing;
+    if (!OF_HANDS.test(task)) return words.nothing;
     return message.hands.length > 0 ? words.noSign : words.noHand;
 }

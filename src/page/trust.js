@@ -1,7 +1,8 @@
 // How to trust the device's own authority, in two steps.
 
 import { request } from "./api.js";
-import { fill, words } from "./words.js";
+import { shell } from "./shell.js";
+import { words } from "./words.js";
 
 const problem = document.getElementById("problem");
 
@@ -22,7 +23,7 @@ async function show() {
     }
 }
 
-fill(document);
+shell();
 show().catch((error) => {
     problem.textContent = [error.title, error.hint].filter(Boolean).join(". ") || words.login.unreachable;
 });

@@ -46,6 +46,8 @@ export class Viewing {
     #shown;
     #next;
     #camera = {};
+    /** The name of the camera that is looked at; the device's first if there is none. */
+    source;
     /** How long its program had run, as it last said since the shown connection came. */
     #uptime_s;
     #timer;
@@ -184,11 +186,11 @@ export class Viewing {
             ended: (ending) => this.#ended(connection, ending),
         });
         this.#next = { connection, pulse: new Pulse(performance.now()), repair: new Repair() };
-        connection.open({ servers: () => this.#servers(), session: this.#session });
+        connection.open({ servers: () => this.servers(), session: this.#session, camera: this.source });
     }
 
     /** STUN and TURN servers, asked for again only after an attempt has failed: in most networks there are none. */
-    async #servers() {
+    async servers() {
         try {
             this.#iceServers ??= (await request("GET", "/api/v1/ice-servers")).iceServers;
         } catch (error) {

@@ -11,7 +11,7 @@ export async function pageModule(name, others = {}) {
 /** The module as an address that holds its whole text; the same text has the same address. */
 async function address(name, others) {
     let text = others[name] ?? (await readFile(new URL(`../../src/page/${name}`, import.meta.url), "utf8"));
-    for (const [, other] of text.matchAll(/ from "\.\/([^"]+)";/g)) {
+    for (const [, other] of text.matchAll(/ (?:from |import\()"\.\/([^"]+)"/g)) {
         text = text.replace(`"./${other}"`, `"${await address(other, others)}"`);
     }
     return `data:text/javascript;base64,${Buffer.from(text).toString("base64")}`;

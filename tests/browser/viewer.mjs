@@ -70,7 +70,8 @@ export class Viewer {
         const deadline = performance.now() + limit_s * 1000;
         for (;;) {
             const late = performance.now() > deadline;
-            if (await this.page.evaluate(`(({ stats }) => ${expression})(window.signpost)`)) return;
+            // A page that has loaded still waits for its words.
+            if (await this.page.evaluate(`window.signpost && (({ stats }) => ${expression})(window.signpost)`)) return;
             if (late) break;
             await this.page.waitForTimeout(ASK_EVERY_MS);
         }
