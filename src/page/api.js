@@ -44,6 +44,8 @@ export async function request(method, path, body, { ended, limit_ms = REQUEST_LI
                 headers: body === undefined ? {} : { "Content-Type": "application/json" },
                 body: body === undefined ? undefined : JSON.stringify(body),
                 cache: "no-store",
+                // Without TLS the device leads to HTTPS, where the page's policy lets no request go.
+                redirect: "manual",
                 signal,
             });
             return [response, response.status === 204 ? undefined : await response.json()];

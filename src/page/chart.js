@@ -12,6 +12,11 @@ const TOP = 8;
 const COLOURS = ["--line-1", "--line-2", "--line-3", "--line-4"];
 const DASHES = [[], [6, 3], [2, 3], [10, 3, 2, 3]];
 const MINUTES = [0, 2, 4, 6, 8, 10];
+/** Narrower than that they would run into each other. */
+const FEW_MINUTES = [0, 5, 10];
+const NARROW = 420;
+/** Of an axis on which nothing is known yet. */
+const EMPTY_TOP = 4;
 
 export class Chart {
     element;
@@ -35,6 +40,7 @@ export class Chart {
     /** `series`: `{ name, values }`, of which those that are known are shown. */
     show(series) {
         this.#series = series.filter(({ values }) => values);
+        this.element.hidden = this.#series.length === 0;
         const names = this.#series.map(({ name }, i) => make("span", { class: `line-${i + 1}`, textContent: name }));
         if (this.#legend.textContent !== names.map(({ textContent }) => textContent).join("")) this.#legend.replaceChildren(...names);
         this.#draw();
@@ -59,13 +65,14 @@ export class Chart {
         context.scale(ratio, ratio);
         const style = getComputedStyle(this.#canvas);
         const most = Math.max(...this.#series.map(({ values }) => summary(values)?.most ?? 0), 0);
-        const step = stepFor(most || 1);
-        const top = step * Math.max(1, Math.ceil(most / step));
+        const step = stepFor(most || EMPTY_TOP);
+        const top = step * Math.ceil((most || EMPTY_TOP) / step);
         const place = {
             x: (i) => LEFT + (i / (LENGTH - 1)) * (width - LEFT - 8),
             y: (value) => TOP + (1 - value / top) * (HEIGHT - TOP - BOTTOM),
         };
         grid(context, style, place, step, top);
+        times(context, place, width < NARROW ? FEW_MINUTES : MINUTES);
         this.#series.forEach(({ values }, i) => line(context, style.getPropertyValue(COLOURS[i % 4]), DASHES[i % 4], values, place));
     }
 }
@@ -84,8 +91,11 @@ function grid(context, style, place, step, top) {
         context.stroke();
         context.fillText(words.diagnostics.figure(value), LEFT - 6, place.y(value));
     }
+}
+
+function times(context, place, all) {
     context.textBaseline = "bottom";
-    for (const minutes of MINUTES) {
+    for (const minutes of all) {
         context.textAlign = { 0: "right", 10: "left" }[minutes] ?? "center";
         const text = minutes === 0 ? words.diagnostics.now : words.diagnostics.minutesAgo(minutes);
         context.fillText(text, place.x(LENGTH - 1 - (minutes * 60) / PERIOD_S + (minutes === 10 ? 1 : 0)), HEIGHT);

@@ -54,10 +54,15 @@ function show({ timeline }, now, line) {
 /** In the words of the specification, which a search finds. */
 const stateInWords = (state) => state ?? said.notYet;
 
+/** Browsers hide an address of their own from pages. */
+function address({ candidateType: type = "?", address: shown, port } = {}) {
+    const place = shown ? (shown.includes(":") ? `[${shown}]:${port}` : `${shown}:${port}`) : said.hiddenAddress(port);
+    return `${words.addresses[type] ?? type}, ${place}`;
+}
+
 async function showPairs(probe, element) {
     if (!probe?.peer || probe.closed) return;
     const list = pairs(await probe.peer.getStats());
-    const address = (candidate) => `${words.addresses[candidate?.candidateType] ?? candidate?.candidateType ?? "?"} ${candidate?.address ?? candidate?.ip ?? ""}${candidate?.port ? `:${candidate.port}` : ""}`;
     const rows = list.map(({ local, remote, protocol, state, used, roundTrip_ms: ms, bytes }) => [
         address(local), address(remote), protocol ?? "?", used ? said.used : state,
         ms === undefined ? "–" : words.milliseconds(ms), said.kilobytes(bytes),

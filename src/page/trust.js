@@ -19,7 +19,7 @@ async function show() {
         const device = document.getElementById("device");
         device.href = `https://${authority.names[0]}/`;
         device.textContent = device.href;
-        document.getElementById("steps").hidden = false;
+        for (const id of ["intro", "steps", "limits"]) document.getElementById(id).hidden = false;
     }
 }
 

@@ -559,6 +559,7 @@ export const words = {
         connectAnew: "Neu verbinden",
         pairs: "Kandidatenpaare",
         pairColumns: ["Hier", "Gerät", "Protokoll", "Zustand", "Hin und zurück", "Getragen"],
+        hiddenAddress: (port) => `verborgen:${port}`,
         noPairs: "Noch wurde kein Paar von Adressen versucht.",
         used: "in Gebrauch",
         kilobytes: (bytes) => `${bytes < 10_000 ? decimal(bytes / 1000) : (bytes / 1000).toFixed(0)}${TOGETHER}kB`,

@@ -555,6 +555,7 @@ export const words = {
         connectAnew: "Connect anew",
         pairs: "Candidate pairs",
         pairColumns: ["Here", "Device", "Protocol", "State", "There and back", "Carried"],
+        hiddenAddress: (port) => `hidden:${port}`,
         noPairs: "No pair of addresses has been tried yet.",
         used: "in use",
         kilobytes: (bytes) => `${(bytes / 1000).toFixed(bytes < 10_000 ? 1 : 0)}${TOGETHER}kB`,

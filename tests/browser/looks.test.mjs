@@ -3,8 +3,10 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -27,7 +29,7 @@ const KINDS = [
 
 let browser;
 let folder;
-/** One where nobody is asked for a login, one with a password, and one without. */
+/** One where nobody is asked for a login, one with a password, one without, and one with HTTPS. */
 const devices = {};
 
 before(async () => {
@@ -35,11 +37,13 @@ before(async () => {
     mkdirSync(FOLDER, { recursive: true });
     browser = await launch();
     const env = (name) => ({ STATE_DIRECTORY: join(folder, name) });
-    for (const name of ["open", "set", "unset"]) mkdirSync(join(folder, name), { mode: 0o700 });
+    for (const name of ["open", "set", "unset", "secure"]) mkdirSync(join(folder, name), { mode: 0o700 });
     execFileSync(binary, ["password"], { input: "quiet-river-7431\n", env: { ...process.env, ...env("set") } });
     const args = ["--source", "demo", "--listen", "127.0.0.1:0"];
     devices.open = await Signpost.start(["--open", ...args], { env: env("open") });
     devices.set = await Signpost.start(args, { env: env("set") });
+    const https = `127.0.0.1:${await freePort()}`;
+    devices.secure = await Signpost.start(["--open", ...args, "--listen-https", https], { env: env("secure") });
     devices.unset = await Signpost.start(args, { env: env("unset") });
 });
 
@@ -48,6 +52,16 @@ after(async () => {
     for (const device of Object.values(devices)) await device.stop();
     if (folder) rmSync(folder, { recursive: true });
 });
+
+/** A port that nobody listens on; the program names the one without TLS alone. */
+async function freePort() {
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address();
+    server.close();
+    await once(server, "close");
+    return port;
+}
 
 /** What axe-core objects to, each with the elements that it means. */
 async function objections(page) {
@@ -117,6 +131,14 @@ test("the diagnostics page", async () => {
 
 test("the page of the certificate", async () => {
     await looks("trust", "open", "/trust", ({ page }) => page.locator("#problem").filter({ hasText: /\S/ }).waitFor());
+});
+
+test("the page of the certificate, where there is one", async () => {
+    // It is served without TLS too, for who does not trust it yet.
+    await looks("trust-steps", "secure", "/trust", async ({ page }) => {
+        await page.locator("#steps").waitFor();
+        await page.locator("#code").evaluate((image) => image.decode());
+    });
 });
 
 test("the way in", async () => {
