@@ -231,7 +231,12 @@ async fn ice_servers(client: &Client) -> Result<Vec<IceServer>, Step> {
 /// A real viewer.
 async fn view(client: &Client, servers: Vec<IceServer>, report: &mut impl FnMut(Step)) {
     let begun = Instant::now();
-    let ice = Ice { servers, transport_policy: TransportPolicy::All, udp_ports: None };
+    let ice = Ice {
+        servers,
+        allowed_servers: Vec::new(),
+        transport_policy: TransportPolicy::All,
+        udp_ports: None,
+    };
     let mut peer = match Peer::new(&ice) {
         Ok(peer) => peer,
         Err(error) => {

@@ -110,8 +110,12 @@ async fn exchange(server: SocketAddr) -> Option<SocketAddr> {
 /// An allocation, made as a viewer makes it.
 async fn relay(server: &IceServer, url: &str) -> Result<String, String> {
     let only = IceServer { urls: vec![url.to_owned()], ..server.clone() };
-    let ice =
-        Ice { servers: vec![only], transport_policy: TransportPolicy::Relay, udp_ports: None };
+    let ice = Ice {
+        servers: vec![only],
+        allowed_servers: Vec::new(),
+        transport_policy: TransportPolicy::Relay,
+        udp_ports: None,
+    };
     let mut peer = Peer::new(&ice).map_err(|error| errors::chain(&error))?;
     let offered = peer.offer(PATIENCE).await.map_err(|error| errors::chain(&error));
     let given = peer.until(Duration::ZERO, |_| true).await.relayed;

@@ -11,7 +11,7 @@ use crate::config::keys::{Api, KEYS, Key, Kind};
 /// One key.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct KeyForm {
-    /// number, even, flag, word, text or list.
+    /// number, even, flag, word, text, list or table.
     kind: &'static str,
     /// The lowest number.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,6 +49,7 @@ fn form(key: &Key) -> KeyForm {
         Kind::Word(words) => ("word", None, None, words),
         Kind::Text(_) => ("text", None, None, &[][..]),
         Kind::List(_) | Kind::Numbers(_) => ("list", None, None, &[][..]),
+        Kind::Table(_) => ("table", None, None, &[][..]),
     };
     KeyForm {
         kind,
@@ -83,6 +84,7 @@ mod tests {
                 "word" => form.words.contains(&form.default.as_str().unwrap()),
                 "text" => form.default.is_string(),
                 "list" => form.default.is_array(),
+                "table" => form.default.is_object(),
                 other => panic!("{name} is a {other}"),
             };
             assert!(fits, "{name}: {form:?}");

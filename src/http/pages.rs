@@ -113,6 +113,7 @@ pub const ASSETS: &[Page] = &[
 ];
 
 /// Every page, whatever it is served in place of.
+#[cfg(test)]
 const PAGES: &[&Page] = &[&LIVE, &LOGIN, &SETUP, &SETTINGS, &DIAGNOSTICS, &TRUST, &WAITING];
 
 /// The pages and what they load, compressed. Nothing else is: an answer that holds a secret

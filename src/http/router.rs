@@ -15,7 +15,9 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::unread::Unread;
 use super::{
-    App, Caller, Ends, Problem, access, api, cameras, checks, configuration, device, facts, guard, health, history, liveview, login, metrics, models, pages, problem, roles, secure, setup, stills, support, tokens, users, whep,
+    App, Caller, Ends, Problem, access, api, cameras, checks, configuration, device, facts, guard,
+    health, history, liveview, login, metrics, models, pages, problem, roles, secure, setup,
+    stills, support, tokens, users, whep,
 };
 use access::accounts::Role;
 use roles::Need;

@@ -3,16 +3,19 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 
 import { binary, Signpost } from "./signpost.mjs";
 import { launch, Viewer } from "./viewer.mjs";
 
 const PASSWORD = "quiet-river-7431";
+/** A model is tried in a process of its own before it reads. */
+const TRIAL_MS = 120_000;
 const ADDRESSES = ["--listen", "127.0.0.1:0", "--listen-https", "127.0.0.1:0"];
 
 let browser;
@@ -61,7 +64,7 @@ async function open() {
 
 const showsPicture = () => window.signpost?.stats.frames > 3;
 
-test("the set-up asks for the code, and then the picture is there", async () => {
+test("a new user goes from the set-up code to the support bundle, and needs no other tool", async () => {
     const told = await journal(/set-up code (\S+), at (\S+), certificate SHA-256 (\S+)/);
     const printed = command("setup-code");
     for (const part of [told[1], told[3]]) assert.ok(printed.includes(part), printed);
@@ -87,11 +90,60 @@ test("the set-up asks for the code, and then the picture is there", async () => 
     await page.waitForURL(new URL("/", signpost.secure).href);
     await page.waitForFunction(showsPicture);
 
-    // Chromium itself writes every 401 and 422 to the console.
-    assert.deepEqual(complaints.filter((line) => !/40[1]|422/.test(line)), []);
     assert.throws(() => readFileSync(join(folder, "setup-code")), { code: "ENOENT" });
     assert.throws(() => command("setup-code"), /this device is set up/);
+
+    await changesASetting(page);
+    await activatesAModel(page);
+    await diagnoses(page);
+    await takesTheBundle(page, [code, PASSWORD]);
+    // Chromium itself writes every 401 and 422 to the console.
+    assert.deepEqual(complaints.filter((line) => !/401|422/.test(line)), []);
 });
+
+async function changesASetting(page) {
+    await page.getByRole("link", { name: "Settings" }).click();
+    await page.getByLabel("Bit rate", { exact: true }).fill("1800");
+    await page.locator("#encoder").getByRole("button", { name: "Save" }).click();
+    await page.locator("#encoder .outcome", { hasText: "in force" }).waitFor();
+}
+
+/** Brings a copy of the model under another name, as an integrator would bring one. */
+async function activatesAModel(page) {
+    const copy = join(folder, "copy");
+    cpSync(fileURLToPath(new URL("../../models/fingerspelling", import.meta.url)), copy, { recursive: true });
+    const manifest = join(copy, "manifest.toml");
+    writeFileSync(manifest, readFileSync(manifest, "utf8").replace(/^name = .*$/m, 'name = "brought"'));
+    const archive = join(folder, "brought.tar.gz");
+    execFileSync("tar", ["-czf", archive, "-C", copy, "."]);
+    await page.getByLabel("Bring another model").setInputFiles(archive);
+    await page.getByRole("button", { name: "Bring" }).click();
+    await page.locator("#model .outcome", { hasText: "brought 1 is stored" }).waitFor({ timeout: TRIAL_MS });
+    await page.getByRole("button", { name: "Use: brought 1" }).click();
+    await page.locator("#model .outcome", { hasText: "brought 1 reads now" }).waitFor({ timeout: TRIAL_MS });
+}
+
+async function diagnoses(page) {
+    await page.getByRole("link", { name: "Diagnostics" }).click();
+    await page.locator('#connection [data-state="decoded"]').first().waitFor();
+    for (const name of ["Test the connection", "Check the configuration", "Read the golden clip"]) {
+        await page.getByRole("button", { name }).click();
+        await page.locator("#tests .outcome", { hasText: "All is well." }).waitFor({ timeout: TRIAL_MS });
+        assert.equal(await page.locator('#tests li:not([data-verdict="pass"])').count(), 0, name);
+    }
+}
+
+/** The archive, in which nothing stands that is nobody's business. */
+async function takesTheBundle(page, secrets) {
+    await page.getByRole("button", { name: "Show what is in it" }).click();
+    await page.locator("#bundle table", { hasText: "status.json" }).waitFor();
+    const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "Download" }).click()]);
+    const path = join(folder, "bundle.tar.gz");
+    await download.saveAs(path);
+    const text = execFileSync("tar", ["-xzOf", path], { encoding: "latin1", maxBuffer: 1 << 26 });
+    assert.ok(text.includes('"bitrate_kbps"'), "it holds the configuration");
+    for (const secret of secrets) assert.ok(!text.includes(secret), "it holds no secret");
+}
 
 test("the page goes on by itself when a password is set with a terminal", async () => {
     const { page } = await open();
