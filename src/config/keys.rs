@@ -202,17 +202,19 @@ pub const KEYS: &[Key] = &[
 pub const MODULES: &[&str] = &[
     "camera",
     "cascade",
+    "checks",
     "config",
     "device",
+    "diagnose",
     "history",
     "http",
     "model",
     "recognition",
     "runtime",
     "sessions",
+    "support",
     "tls",
     "cli",
-    "tls",
 ];
 
 /// How much is logged.

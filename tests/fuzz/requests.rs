@@ -16,6 +16,7 @@ use axum::http::request::Builder;
 use axum::http::{Method, Request, Response, StatusCode};
 use signpost::clock::Clock;
 use signpost::config::{self, Config, Keeper, Layer};
+use signpost::device::watch::Known;
 use signpost::http::{Access, App, Ends, Entry, Owners, Scheme, router};
 use signpost::recognition::{self, exchange::Bundles};
 use signpost::sessions::{Sessions, Settings};
@@ -135,6 +136,7 @@ fn served(
         keeper,
         https: None,
         device_name: Arc::new(watch::Sender::new("door".to_owned())),
+        known: watch::channel(Known::default()).1,
     };
     router(App::new(config.clone(), access, owners))
 }
