@@ -99,7 +99,7 @@ async fn property(bus: &Connection, of: &Service, name: &str) -> zbus::Result<Ow
     let answer = bus.call_method(Some(of.name), of.path, properties, "Get", &asked).await?;
     let body = answer.body();
     let value: Variant<'_> = body.deserialize()?;
-    Ok(value.try_to_owned()?)
+    value.try_to_owned()
 }
 
 /// What is to be changed of the clock; what is left out stays.

@@ -62,7 +62,7 @@ async fn what_was_left_on_the_boot_partition_is_in_the_status() {
     gstreamer::init().unwrap();
     let state = state_for(Entry::Free);
     let told = "set-up data /boot/signpost/token: a token has at least 32 characters".to_owned();
-    crate::device::provisioned::keep(state.path(), &[told.clone()]).unwrap();
+    crate::device::provisioned::keep(state.path(), std::slice::from_ref(&told)).unwrap();
     let fixture = fixture_at(state, Entry::Free, Vec::new(), Clock::start(), "", None);
     let status = body(fixture.get("/api/v1/status").await).await;
     assert_eq!(status["degraded"], json!([told]));
