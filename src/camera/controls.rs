@@ -39,6 +39,7 @@ pub struct Control {
     pub value: Option<i32>,
     /// What a menu's values mean, by value.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = HashMap<String, String>)]
     pub menu: BTreeMap<i32, String>,
     /// Whether another one keeps it without effect, such as automatic exposure a time of exposure.
     pub inactive: bool,

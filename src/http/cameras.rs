@@ -48,7 +48,12 @@ struct Offered {
 
 /// What each camera offers. Its device is asked anew each time.
 #[utoipa::path(get, path = "/api/v1/cameras", tag = "configuration", responses(
-    (status = 200, description = "modes and controls of each camera", body = Cameras),
+    (status = 200, description = "modes and controls of each camera", body = Cameras,
+        example = json!({"cameras": [{"name": "door", "source": "camera /dev/video0",
+            "modes": [{"width": 1280, "height": 720, "framerates": [30, 15]}],
+            "controls": [{"name": "brightness", "label": "Brightness", "kind": "int", "min": 0,
+                "max": 255, "step": 1, "default": 128, "value": 130, "inactive": false,
+                "read_only": false}]}]})),
 ))]
 async fn cameras(State(app): State<App>) -> Json<Cameras> {
     let mut cameras = Vec::new();

@@ -42,7 +42,19 @@ struct DeviceStatus {
 
 /// How the device fares: temperature, power supply, processor, memory, disk, network, clock.
 #[utoipa::path(get, path = "/api/v1/device", tag = "device", responses(
-    (status = 200, description = "what is known of it", body = DeviceStatus),
+    (status = 200, description = "what is known of it", body = DeviceStatus, example = json!({
+        "name": "door", "mdns_name": "door.local", "version": "0.1.0", "built_s": 1_790_000_000,
+        "uptime_s": 3600, "model": "Raspberry Pi 4 Model B Rev 1.4", "device_uptime_s": 3620,
+        "temperatures": [{"name": "cpu-thermal", "celsius": 61.2}],
+        "power": null, "cpu": {"cores": 4, "busy": 0.31, "load": [1.2, 1.1, 0.9]},
+        "memory": {"total_bytes": 3_977_945_088_u64, "available_bytes": 2_060_636_160},
+        "disk": {"path": "/var/lib/signpost", "total_bytes": 31_000_000_000_u64,
+            "free_bytes": 21_000_000_000_u64},
+        "interfaces": [{"name": "eth0", "kind": "wired", "up": true, "addresses": ["192.0.2.7"]}],
+        "clock": {"now_s": 1_790_003_600.5, "zone": "Europe/Berlin", "ntp": true,
+            "synchronised": true, "source": "time.example.org"},
+        "warnings": [], "missing": {"power": "only a Raspberry Pi tells of its power supply"},
+    })),
 ))]
 async fn device(State(app): State<App>) -> Json<DeviceStatus> {
     let clock = ClockStatus::read().await;
@@ -71,7 +83,9 @@ fn built() -> u64 {
 #[utoipa::path(put, path = "/api/v1/device/time", tag = "device",
     request_body(content = ClockWish, example = json!({"zone": "Europe/Berlin", "ntp": true})),
     responses(
-        (status = 200, description = "the clock as it is now", body = ClockStatus),
+        (status = 200, description = "the clock as it is now", body = ClockStatus,
+            example = json!({"now_s": 1_790_003_600.5, "zone": "Europe/Berlin", "ntp": true,
+                "synchronised": true, "source": "time.example.org"})),
         (status = "4XX", description = "no JSON, or none of this form", body = Problem,
             content_type = "application/problem+json"),
         (status = 409, description = "the clock follows time servers, and is not set beside \

@@ -29,7 +29,22 @@ struct HistoryQuery {
 
 /// Figures of the last ten minutes, a sample every two seconds.
 #[utoipa::path(get, path = "/api/v1/history", tag = "status", params(HistoryQuery), responses(
-    (status = 200, description = "a column for each figure", body = Columns),
+    (status = 200, description = "a column for each figure", body = Columns, example = json!({
+        "sample_s": 2, "first": 120, "next": 122, "newest_s": 1_790_003_600.5,
+        "cameras": [{"name": "door", "fps": [30.0, 29.5], "full_kbps": [1840, 1795],
+            "low_kbps": [null, null], "vp8_kbps": [null, null],
+            "capture_ms": {"median": [8.4, 8.4], "max": [21.7, 19.9]},
+            "encode_ms": {"median": [4.9, 5.3], "max": [11.2, 14.0]}}],
+        "recognition": {"results_per_s": [15.0, 14.5],
+            "queue_ms": {"median": [1.1, 1.2], "max": [12.0, 9.8]},
+            "detect_ms": {"median": [null, 31.2], "max": [null, 44.8]},
+            "landmarks_ms": {"median": [12.3, 12.1], "max": [16.0, 17.4]},
+            "classify_ms": {"median": [2.1, 2.1], "max": [2.6, 3.1]},
+            "capture_to_result_ms": {"median": [44.2, 46.1], "max": [88.0, 91.3]}},
+        "connections": [{"session": "a4f08f", "connection": "559200", "from": 1,
+            "rendition": ["full"], "sent_kbps": [1850], "loss": [0.002], "rtt_ms": [3.1],
+            "fps": [30.0]}],
+    })),
     (status = 400, description = "a parameter that there is not", body = Problem,
         content_type = "application/problem+json"),
 ))]
@@ -83,7 +98,14 @@ struct ConnectionView {
 /// Who looks: each viewer's connections with their paths, figures and states.
 #[utoipa::path(get, path = "/api/v1/sessions", tag = "live view", responses(
     (status = 200, description = "without addresses, and without the ids that open them",
-        body = SessionList),
+        body = SessionList, example = json!({
+            "sessions": [],
+            "ended": [{"id": "559200", "session": "a4f08f", "reason": "ice_failed",
+                "lasted_s": 10.1, "ago_s": 4.0, "timeline": [
+                    {"part": "connection", "state": "negotiating", "at_ms": 0},
+                    {"part": "ice", "state": "checking", "at_ms": 15},
+                    {"part": "ice", "state": "failed", "at_ms": 10_040}]}],
+        })),
 ))]
 async fn sessions(State(app): State<App>) -> Json<SessionList> {
     let status = app.sessions.status().borrow().clone();
