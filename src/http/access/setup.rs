@@ -150,6 +150,12 @@ impl Access {
     /// # Errors
     /// It cannot be read or stored.
     pub async fn setup_code(&self) -> Result<SetupCode, SetupError> {
+        // One at a time: two that find none would make two, and each write over the other's.
+        let _turn = self.changing.lock().await;
+        self.present_code().await
+    }
+
+    async fn present_code(&self) -> Result<SetupCode, SetupError> {
         let file = self.setup_file.clone();
         let made = tokio::task::spawn_blocking(move || read_or_make(&file)).await;
         made.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
@@ -169,7 +175,7 @@ impl Access {
             _ => return Err(SetUpError::Done),
         }
         let attempt = self.take_try(address)?;
-        let right = self.setup_code().await?;
+        let right = self.present_code().await?;
         let shown = SetupCode::parse(code).is_some_and(|code| code.is(&right));
         attempt.judge(shown);
         if !shown {
