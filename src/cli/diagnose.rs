@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow, ensure};
+use gstreamer::glib;
 use serde_json::json;
 
 use super::DiagnoseArgs;
@@ -47,6 +48,9 @@ pub fn diagnose(
     let credentials = credentials(args).or_exit(Exit::Usage)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.or_exit(Exit::CheckFailed)?;
+    // Of allocations that it lets go on a relay; nobody at a terminal can do anything about it.
+    let warning = glib::LogLevels::LEVEL_WARNING;
+    glib::log_set_handler(Some("libnice"), warning, false, false, |_, _, _| ());
     let json = args.json;
     let mut ask = |user: &str| asked(user);
     let tell = |step: &Step| print(step, json);

@@ -112,7 +112,7 @@ async fn go(
             Vec::new()
         }
     };
-    servers::ask(&servers, &mut *report).await;
+    servers::ask(&servers, &client.roots, &mut *report).await;
     view(&client, servers, report).await;
     // A token stays; what was logged in for this leaves.
     if client.token.is_some() && matches!(credentials, Credentials::User(_)) {

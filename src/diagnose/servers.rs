@@ -1,13 +1,17 @@
 //! Whether the ICE servers that the device names do what a viewer needs of them, asked from
 //! here.
 
+use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use tokio::net::{UdpSocket, lookup_host};
+use rustls::RootCertStore;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpStream, UdpSocket, lookup_host};
 
 use super::peer::Peer;
 use super::stun;
+use super::trust::{Shown, shake_hands};
 use crate::checks::Step;
 use crate::config::{Ice, IceServer, TransportPolicy};
 use crate::errors;
@@ -21,19 +25,19 @@ const REPEATS: [Duration; 3] =
 const LONGEST: usize = 1500;
 
 /// Asks every address of every server; without a server there is one step, which passes.
-pub async fn ask(servers: &[IceServer], mut report: impl FnMut(Step)) {
+pub async fn ask(servers: &[IceServer], roots: &RootCertStore, mut report: impl FnMut(Step)) {
     if servers.is_empty() {
         let none = "none is configured: viewers of this network need none";
         report(Step::pass(super::journey::SERVERS, Duration::ZERO, none));
     }
     for server in servers {
         for url in &server.urls {
-            report(one(server, url).await);
+            report(one(server, url, roots).await);
         }
     }
 }
 
-async fn one(server: &IceServer, url: &str) -> Step {
+async fn one(server: &IceServer, url: &str, roots: &RootCertStore) -> Step {
     let (name, begun) = (format!("ICE server {url}"), Instant::now());
     let (asked, hint) = match url.split(':').next() {
         Some("stun") => {
@@ -44,10 +48,11 @@ async fn one(server: &IceServer, url: &str) -> Step {
             "look at its address, user name and credential in ice.servers, and whether a \
              firewall lets this machine reach it",
         ),
-        _ => {
-            let why = "only browsers ask such a server; try it with a browser";
-            return Step::skipped(name, why);
-        }
+        _ => (
+            bind_by_tls(url, roots).await,
+            "look at its address in ice.servers and at its certificate; only browsers ask such a \
+             server, and the device does not",
+        ),
     };
     match asked {
         Ok(found) => Step::pass(name, begun.elapsed(), found),
@@ -67,6 +72,33 @@ async fn bind(url: &str) -> Result<String, String> {
             }
         }
         Err(format!("{place} does not answer"))
+    };
+    let slow = |_| format!("no answer within {} s", PATIENCE.as_secs());
+    tokio::time::timeout(PATIENCE, asking).await.map_err(slow)?
+}
+
+/// The same over TLS.
+async fn bind_by_tls(url: &str, roots: &RootCertStore) -> Result<String, String> {
+    let asking = async {
+        let place = place(url);
+        let host = place.rsplit_once(':').map_or(place.as_str(), |(host, _)| host);
+        let failed = |error: io::Error| format!("{place} does not answer: {error}");
+        let stream = TcpStream::connect(&place).await.map_err(failed)?;
+        let (mut stream, shown) = shake_hands(stream, host, roots).await.map_err(failed)?;
+        if let Shown::Untrusted { why, .. } = shown {
+            return Err(format!("its certificate is not trusted: {why}"));
+        }
+        let mut transaction = stun::Transaction::default();
+        getrandom::fill(&mut transaction).map_err(|error| error.to_string())?;
+        stream.write_all(&stun::request(transaction)).await.map_err(failed)?;
+        let mut message = vec![0; stun::HEADER];
+        stream.read_exact(&mut message).await.map_err(failed)?;
+        let length = usize::from(u16::from_be_bytes([message[2], message[3]])).min(LONGEST);
+        message.resize(stun::HEADER + length, 0);
+        stream.read_exact(&mut message[stun::HEADER..]).await.map_err(failed)?;
+        let mapped = stun::answer(&message, transaction);
+        let mapped = mapped.ok_or_else(|| format!("{place} answers with something else"))?;
+        Ok(format!("it answers, and sees this machine as {}", mapped.ip()))
     };
     let slow = |_| format!("no answer within {} s", PATIENCE.as_secs());
     tokio::time::timeout(PATIENCE, asking).await.map_err(slow)?
@@ -167,10 +199,53 @@ mod tests {
         let named =
             |url: &str| IceServer { urls: vec![url.into()], username: None, credential: None };
         let url = format!("stun:{address}");
-        let step = one(&named(&url), &url).await;
+        let step = one(&named(&url), &url, &RootCertStore::empty()).await;
         assert!(step.passed() && step.detail.contains("192.0.2.7"), "{step:?}");
         drop(answering.await.unwrap());
-        let step = one(&named(&url), &url).await;
+        let step = one(&named(&url), &url, &RootCertStore::empty()).await;
         assert!(!step.passed() && step.hint.is_some(), "{step:?}");
+    }
+
+    /// Answers one request over TLS, as `localhost`.
+    async fn stun_over_tls() -> (SocketAddr, RootCertStore) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = rustls::pki_types::PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+        let provider = rustls::crypto::ring::default_provider();
+        let config = rustls::ServerConfig::builder_with_provider(provider.into())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key.into())
+            .unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+                let mut message = [0; stun::HEADER];
+                if stream.read_exact(&mut message).await.is_err() {
+                    continue;
+                }
+                let mut reply = vec![1, 1, 0, 12];
+                reply.extend_from_slice(&message[4..]);
+                reply.extend_from_slice(&[0, 1, 0, 8, 0, 1, 0, 9, 192, 0, 2, 7]);
+                stream.write_all(&reply).await.unwrap();
+            }
+        });
+        let mut roots = RootCertStore::empty();
+        roots.add(made.cert.der().clone()).unwrap();
+        (address, roots)
+    }
+
+    #[tokio::test]
+    async fn a_server_with_tls_passes_if_it_is_trusted() {
+        let (address, roots) = stun_over_tls().await;
+        let url = format!("stuns:localhost:{}", address.port());
+        let server = IceServer { urls: vec![url.clone()], username: None, credential: None };
+        let step = one(&server, &url, &roots).await;
+        assert!(step.passed() && step.detail.contains("192.0.2.7"), "{step:?}");
+        let step = one(&server, &url, &RootCertStore::empty()).await;
+        assert!(step.detail.contains("not trusted"), "{step:?}");
     }
 }

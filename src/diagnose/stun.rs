@@ -4,7 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Of every message.
 const COOKIE: u32 = 0x2112_a442;
-const HEADER: usize = 20;
+/// Bytes before the attributes, which the third and fourth count.
+pub const HEADER: usize = 20;
 const REQUEST: u16 = 0x0001;
 const SUCCESS: u16 = 0x0101;
 const MAPPED: u16 = 0x0001;
