@@ -3,7 +3,7 @@
 import { request } from "./api.js";
 import { accessCards } from "./access.js";
 import { cameraCards } from "./camera.js";
-import { busy, outcome } from "./card.js";
+import { busy, outcome, reason } from "./card.js";
 import { certificateCard } from "./certificate.js";
 import { configCard } from "./config.js";
 import { at, make, put } from "./dom.js";
@@ -35,12 +35,13 @@ function changed({ values, restart: waiting, remarks }) {
     at("remarks").hidden = remarks.length === 0;
 }
 
-/** Parts that this device does not have are left out; a part that cannot be read says so in its place. */
-async function part(make) {
+/** Parts that this device does not have are left out; for one that cannot be read the reason is told above. */
+async function part(cards) {
     try {
-        return (await make(settings)) ?? [];
+        return (await cards(settings)) ?? [];
     } catch (error) {
-        return error.status === 404 || error.status === 403 ? [] : Promise.reject(error);
+        if (error.status !== 404 && error.status !== 403) put(at("problem"), reason(error));
+        return [];
     }
 }
 
@@ -65,4 +66,4 @@ async function show() {
 
 at("restart").addEventListener("click", () => busy(at("restart"), told, () => restart(told)));
 at("waiting").append(told.line);
-show().catch((error) => put(at("problem"), [error.title ?? words.problems.unreachable.title, error.hint].filter(Boolean).join(". ")));
+show().catch((error) => put(at("problem"), reason(error)));
