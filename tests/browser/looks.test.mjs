@@ -36,7 +36,9 @@ before(async () => {
     folder = mkdtempSync(join(tmpdir(), "signpost-looks-"));
     mkdirSync(FOLDER, { recursive: true });
     browser = await launch();
-    const env = (name) => ({ STATE_DIRECTORY: join(folder, name) });
+    // What nobody looks at the live page of need not read signs.
+    const mute = (name) => name !== "open" && { SIGNPOST_MODEL__RUNTIME: join(folder, "none") };
+    const env = (name) => ({ STATE_DIRECTORY: join(folder, name), ...mute(name) });
     for (const name of ["open", "set", "unset", "secure"]) mkdirSync(join(folder, name), { mode: 0o700 });
     execFileSync(binary, ["password"], { input: "quiet-river-7431\n", env: { ...process.env, ...env("set") } });
     const args = ["--source", "demo", "--listen", "127.0.0.1:0"];
@@ -95,7 +97,7 @@ async function looks(name, device, path, ready, more = {}) {
 test("the live page", async () => {
     await looks("live", "open", "/", async (viewer) => {
         await viewer.connects();
-        await viewer.until("stats.link && stats.transcript.length > 3");
+        await viewer.until("stats.link && stats.hits > 20");
     });
 });
 

@@ -117,7 +117,7 @@ async function activatesAModel(page) {
     const archive = join(folder, "brought.tar.gz");
     execFileSync("tar", ["-czf", archive, "-C", copy, "."]);
     await page.getByLabel("Bring another model").setInputFiles(archive);
-    await page.getByRole("button", { name: "Bring" }).click();
+    await page.getByRole("button", { name: "Bring", exact: true }).click();
     await page.locator("#model .outcome", { hasText: "brought 1 is stored" }).waitFor({ timeout: TRIAL_MS });
     await page.getByRole("button", { name: "Use: brought 1" }).click();
     await page.locator("#model .outcome", { hasText: "brought 1 reads now" }).waitFor({ timeout: TRIAL_MS });
