@@ -413,6 +413,7 @@ export const words = {
             "sessions.offers_per_minute": { label: "Verbindungsversuche", help: "Die eine Adresse machen darf." },
             "sessions.reconnect_waits_s": { label: "Wartezeiten beim Wiederverbinden", help: "Eine nach jedem Versuch." },
             "ice.servers": { label: "STUN- und TURN-Server", help: "Einer in jeder Zeile: turn:HOST:PORT Benutzer Kennwort." },
+            "ice.allowed_servers": { label: "Netze der Server", help: "Wo STUN- und TURN-Server sein dürfen, die hier gesetzt werden." },
             "ice.transport_policy": { label: "Wege", help: "Nur über ein Relay braucht einen TURN-Server." },
             "ice.udp_ports": { label: "UDP-Ports", help: "Etwa 50000-50100, in einer Firewall zu öffnen; leer heißt alle." },
             "http.listen": { label: "Adressen ohne TLS" },

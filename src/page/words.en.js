@@ -409,6 +409,7 @@ export const words = {
             "sessions.offers_per_minute": { label: "Attempts to connect", help: "That one address may make." },
             "sessions.reconnect_waits_s": { label: "Waits before reconnecting", help: "One after each attempt." },
             "ice.servers": { label: "STUN and TURN servers", help: "One on each line: turn:HOST:PORT user credential." },
+            "ice.allowed_servers": { label: "Networks of servers", help: "Where STUN and TURN servers may be that are set here." },
             "ice.transport_policy": { label: "Paths", help: "Through a relay alone needs a TURN server." },
             "ice.udp_ports": { label: "UDP ports", help: "Such as 50000-50100, to be opened in a firewall; empty is any." },
             "http.listen": { label: "Addresses without TLS" },

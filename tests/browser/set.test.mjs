@@ -201,3 +201,12 @@ test("a connection test that fails says where and what to do", async () => {
     assert.equal(await page.locator('#tests li[data-verdict="skipped"]').count(), 6);
     await viewer.close();
 });
+
+test("every field is named in words, not by its key", async () => {
+    const viewer = await Viewer.open(browser, at("/settings"));
+    await viewer.page.getByLabel("Paths").waitFor();
+    const labels = await viewer.page.locator("label").allTextContents();
+    assert.ok(labels.length > 20, `${labels}`);
+    assert.deepEqual(labels.filter((label) => label.includes("_")), []);
+    await viewer.close();
+});
