@@ -71,19 +71,37 @@ async fn ice_servers(State(app): State<App>) -> Json<IceServers> {
 }
 
 /// What routes of a kind can answer beside what each says of itself.
-const COMMON: &[(&str, &str, fn(&Operation, Need) -> bool)] = &[
-    ("400", "malformed, or for another host than this device", |_, _| true),
-    ("401", "not logged in, or the device is not set up", |_, need| need != Need::Nothing),
-    ("403", "not for this login's role, or a foreign page's request", |_, _| true),
-    ("408", "the body did not come in time", |operation, _| operation.request_body.is_some()),
-    ("413", "the body is too long", |operation, _| operation.request_body.is_some()),
-    ("415", "the body is not of the described type", |operation, _| {
-        operation.request_body.is_some()
-    }),
-    ("422", "the body is not of the described form", |operation, _| {
-        operation.request_body.is_some()
-    }),
+struct Common {
+    status: &'static str,
+    words: &'static str,
+    holds: fn(&Operation, Need) -> bool,
+}
+
+const COMMON: &[Common] = &[
+    Common {
+        status: "400",
+        words: "malformed, or for another host than this device",
+        holds: |_, _| true,
+    },
+    Common {
+        status: "401",
+        words: "not logged in, or the device is not set up",
+        holds: |_, need| need != Need::Nothing,
+    },
+    Common {
+        status: "403",
+        words: "not for this login's role, or a foreign page's request",
+        holds: |_, _| true,
+    },
+    Common { status: "408", words: "the body did not come in time", holds: has_body },
+    Common { status: "413", words: "the body is too long", holds: has_body },
+    Common { status: "415", words: "the body is not of the described type", holds: has_body },
+    Common { status: "422", words: "the body is not of the described form", holds: has_body },
 ];
+
+fn has_body(operation: &Operation, _need: Need) -> bool {
+    operation.request_body.is_some()
+}
 
 /// The description with every route and everything that it can answer.
 pub fn described() -> Document {
@@ -100,7 +118,7 @@ pub fn described() -> Document {
         for (method, operation) in methods {
             let Some(operation) = operation else { continue };
             let need = roles::need(&method, Some(path));
-            for (status, words, holds) in COMMON {
+            for Common { status, words, holds } in COMMON {
                 if holds(operation, need) {
                     let answers = &mut operation.responses.responses;
                     answers.entry((*status).to_owned()).or_insert_with(|| problem(words).into());

@@ -168,7 +168,7 @@ async fn live(headers: HeaderMap) -> Response {
 /// The settings page.
 #[utoipa::path(get, path = "/settings", tag = "page", responses(
     (status = 200, description = "the settings page", content_type = "text/html"),
-    (status = 303, description = "not logged in: to /login"),
+    (status = 303, description = "not logged in: to /login; no operator: to /"),
 ))]
 async fn settings(headers: HeaderMap) -> Response {
     SETTINGS.answer(&headers)
@@ -177,7 +177,7 @@ async fn settings(headers: HeaderMap) -> Response {
 /// The diagnostics page.
 #[utoipa::path(get, path = "/diagnostics", tag = "page", responses(
     (status = 200, description = "the diagnostics page", content_type = "text/html"),
-    (status = 303, description = "not logged in: to /login"),
+    (status = 303, description = "not logged in: to /login; no operator: to /"),
 ))]
 async fn diagnostics(headers: HeaderMap) -> Response {
     DIAGNOSTICS.answer(&headers)

@@ -133,6 +133,10 @@ async fn admitted(app: &App, mut request: Request, next: Next) -> Response {
     let caller = app.access.recognise(request.headers());
     let caller = caller.map(|caller| Caller { role: caller.role.min(most), ..caller });
     match (caller, need) {
+        // A person who may not look at this page may look at the picture.
+        (Some(caller), Need::Role(role)) if caller.role < role && wants_page(&request) => {
+            return Redirect::to("/").into_response();
+        }
         (Some(caller), Need::Role(role)) if caller.role < role => {
             return access::not_allowed(caller.role, role).into_response();
         }
