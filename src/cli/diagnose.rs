@@ -14,7 +14,7 @@ use super::installed::Service;
 use super::password;
 use crate::checks::{Step, Verdict};
 use crate::config::Config;
-use crate::diagnose::{self, Credentials, Scheme, Target};
+use crate::diagnose::{self, Credentials, Plain, Scheme, Target};
 use crate::http::access::accounts::ADMINISTRATOR;
 use crate::tls;
 
@@ -45,7 +45,8 @@ pub fn diagnose(
             target
         }
     };
-    let credentials = credentials(args).or_exit(Exit::Usage)?;
+    let plain = if args.plain { Plain::Allowed } else { Plain::Never };
+    let credentials = (credentials(args).or_exit(Exit::Usage)?, plain);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.or_exit(Exit::CheckFailed)?;
     // Of allocations that it lets go on a relay; nobody at a terminal can do anything about it.

@@ -182,6 +182,9 @@ pub struct DiagnoseArgs {
     /// Certificate of the authority that has signed the device's, from its page /trust
     #[arg(long, value_name = "FILE")]
     pub authority: Option<PathBuf>,
+    /// Send password or token to another device without TLS too, where all can listen
+    #[arg(long)]
+    pub plain: bool,
 }
 
 fn frames_per_second(text: &str) -> Result<f64, String> {

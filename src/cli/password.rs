@@ -2,12 +2,12 @@
 
 use std::io::{self, BufRead, IsTerminal};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 
 use super::exit::{Exit, Failure, OrExit as _};
 use crate::config::Config;
 use crate::http::access::accounts::ADMINISTRATOR;
-use crate::http::access::password;
+use crate::http::access::{password, setup};
 
 /// A line longer than the longest password is cut and then refused.
 const LONGEST_LINE: u64 = 4 * password::LONGEST as u64 + 2;
@@ -18,6 +18,13 @@ pub fn set(config: &Config) -> Result<(), Failure> {
     let hash = password::hash(&password, &[ADMINISTRATOR]).or_exit(Exit::Usage)?;
     let file = &config.access.password_file;
     password::write(file, &hash).or_exit(Exit::Configuration)?;
+    // Its code is of no use any more, and would be if the password were lost.
+    match std::fs::remove_file(setup::file(config.state_dir())) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(anyhow!("removing the set-up code: {error}")).or_exit(Exit::Configuration);
+        }
+        _ => {}
+    }
     println!(
         "the password is set in {}; a running signpost ends all earlier logins",
         file.display()

@@ -6,7 +6,7 @@ mod plan;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, chown};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, lchown};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -88,8 +88,13 @@ pub fn take(places: &Places) -> io::Result<Vec<String>> {
     left.extend(wrong);
     for Step { files, action } in steps {
         let named = |why: String| files.iter().map(move |file| Left { file, why: why.clone() });
+        let resets = matches!(action, Action::Reset);
         if let Err(error) = places.perform(action) {
             left.extend(named(format!("it could not be taken: {error}")));
+            if resets {
+                // What follows was planned for a device without users.
+                break;
+            }
             continue;
         }
         log::info!("taken from the boot partition: {}", files.join(", "));
@@ -173,7 +178,7 @@ impl Places {
             drop_in: folder.join(plan::DROP_IN).display().to_string(),
             state_dir: &self.state_dir,
             is_set_up: password::read(&self.password_file).is_ok(),
-            accounts: store::read(&store::file(&self.state_dir)).unwrap_or_default(),
+            accounts: store::read(&store::file(&self.state_dir)).ok(),
             host: format!("{}.local", self.name),
             now: SystemTime::now(),
         }
@@ -192,7 +197,11 @@ impl Places {
             }
             Action::Configuration(text) => {
                 let folder = self.drop_ins();
-                fs::create_dir_all(&folder)?;
+                if !folder.is_dir() {
+                    fs::create_dir_all(&folder)?;
+                    // The service reads it, whatever this program's umask is.
+                    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755))?;
+                }
                 write(&folder.join(plan::DROP_IN), &text, Readers::Service(state))
             }
             Action::SetupCode(code) => {
@@ -204,11 +213,19 @@ impl Places {
                 files::replace(&file, "accounts.part", &accounts.text())
             }
             Action::Wifi(text) => {
+                if !self.connections.parent().is_some_and(Path::is_dir) {
+                    return Err(io::Error::other("NetworkManager is not on this device"));
+                }
                 fs::create_dir_all(&self.connections)?;
                 let file = self.connections.join("signpost-wifi.nmconnection");
                 write(&file, &text, Readers::Root)
             }
-            Action::Authority(authority) => self.keys()?.keep_authority(&authority),
+            Action::Authority(authority) => {
+                let keys = self.keys()?;
+                keys.keep_authority(&authority)?;
+                // Who brought it trusts it already: no new address makes another of it.
+                keys.keep_offered()
+            }
             Action::Certificate { chain, key } => {
                 let keys = self.keys()?;
                 keys.keep_key(&key)?;
@@ -220,9 +237,16 @@ impl Places {
     /// The folder of keys, which belongs to whom the state does.
     fn keys(&self) -> io::Result<Store> {
         let folder = tls::folder(&self.state_dir);
-        fs::create_dir_all(&folder)?;
+        match fs::create_dir(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        // The service, which does not run now, could have put a link into its place.
+        if !fs::symlink_metadata(&folder)?.is_dir() {
+            return Err(io::Error::other(format!("{} is no folder", folder.display())));
+        }
         let owner = fs::metadata(&self.state_dir)?;
-        chown(&folder, Some(owner.uid()), Some(owner.gid()))?;
+        lchown(&folder, Some(owner.uid()), Some(owner.gid()))?;
         Ok(Store::new(&self.state_dir))
     }
 }
@@ -357,5 +381,29 @@ mod tests {
         assert!(!state.join("accounts.json").exists() && state.join("overrides.toml").exists());
         assert!(places.configuration.exists() && !boot.join("reset-password").exists());
         assert!(setup::read(&setup::file(state)).unwrap().is_some());
+    }
+
+    #[test]
+    fn keys_go_into_no_folder_that_a_link_leads_to() {
+        let root = tempfile::tempdir().unwrap();
+        let places = places(root.path());
+        let elsewhere = root.path().join("etc");
+        std::os::unix::fs::symlink(&elsewhere, places.state_dir.join("tls")).unwrap();
+        let boot = root.path().join("boot/signpost");
+        let own = rcgen::KeyPair::generate().unwrap();
+        let names = tls::authority::Names::new("door", []);
+        let own = tls::authority::Authority::new(&names, own, SystemTime::now()).unwrap();
+        let pem = tls::pem(&own.certificate().der);
+        let put = |places: &Places| {
+            fs::write(boot.join("authority.pem"), &pem).unwrap();
+            fs::write(boot.join("authority.key"), own.key().serialize_pem()).unwrap();
+            take(places).unwrap()
+        };
+        let told = put(&places);
+        assert!(told.iter().all(|line| line.contains("is no folder")), "{told:?}");
+        assert!(!elsewhere.join("authority.key").exists());
+        fs::remove_file(places.state_dir.join("tls")).unwrap();
+        assert_eq!(put(&places), [""; 0]);
+        assert!(Store::new(&places.state_dir).read().offered, "it is trusted by who brought it");
     }
 }

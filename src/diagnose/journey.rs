@@ -2,6 +2,7 @@
 //! reason, and counts as not passed.
 
 use std::io;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use hyper::StatusCode;
@@ -9,9 +10,9 @@ use serde_json::{Value, json};
 
 use super::client::{Answer, Client, ClientError};
 use super::peer::Peer;
-use super::{Credentials, Target, reach, servers};
+use super::{Credentials, Plain, Scheme, Target, reach, servers};
 use crate::checks::{Checked, Step, Verdict};
-use crate::config::{Ice, IceServer, TransportPolicy};
+use crate::config::{Ice, IceServer, TransportPolicy, is_loopback};
 use crate::errors;
 
 pub(super) const NAME: &str = "name";
@@ -62,7 +63,7 @@ pub type Ask<'a> = &'a mut dyn FnMut(&str) -> io::Result<String>;
 /// Goes all steps, and tells each as it is done.
 pub async fn diagnose(
     target: Target,
-    credentials: Credentials,
+    credentials: (Credentials, Plain),
     ask: Ask<'_>,
     mut tell: impl FnMut(&Step),
 ) -> Checked {
@@ -94,13 +95,13 @@ fn follows(name: &str, done: &[Step]) -> bool {
 
 async fn go(
     target: Target,
-    credentials: Credentials,
+    (credentials, plain): (Credentials, Plain),
     ask: Ask<'_>,
     report: &mut impl FnMut(Step),
 ) -> Option<()> {
     let mut client = reach::reach(target, report).await?;
     report(reach::health(&client).await);
-    let login = login(&mut client, &credentials, ask).await;
+    let login = login(&mut client, (&credentials, plain), ask).await;
     let let_in = login.passed();
     report(login);
     let_in.then_some(())?;
@@ -121,7 +122,16 @@ async fn go(
     Some(())
 }
 
-async fn login(client: &mut Client, credentials: &Credentials, ask: Ask<'_>) -> Step {
+/// Whether others in the network can read what is sent so.
+fn is_overheard(scheme: Scheme, to: IpAddr) -> bool {
+    scheme == Scheme::Http && !is_loopback(to)
+}
+
+async fn login(
+    client: &mut Client,
+    (credentials, plain): (&Credentials, Plain),
+    ask: Ask<'_>,
+) -> Step {
     let begun = Instant::now();
     let open = client.get("/api/v1/me").await;
     match &open {
@@ -132,6 +142,12 @@ async fn login(client: &mut Client, credentials: &Credentials, ask: Ask<'_>) -> 
             if answer.status == StatusCode::UNAUTHORIZED
                 && answer.json()["title"] != "no password is set" => {}
         _ => return refused(LOGIN, begun, open),
+    }
+    if plain == Plain::Never && is_overheard(client.scheme, client.address.ip()) {
+        let hint = "a device with HTTPS leads there, so this is one without, or somebody in \
+                    between: have it use TLS (http.listen_https), or take --plain";
+        let why = "password and token are not sent where all can listen";
+        return Step::fail(LOGIN, begun.elapsed(), why, hint);
     }
     let begun = match credentials {
         Credentials::Token(token) => {
@@ -413,6 +429,8 @@ fn refused(name: &'static str, begun: Instant, answer: Result<Answer, ClientErro
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use super::*;
 
     #[test]
@@ -424,5 +442,14 @@ mod tests {
         assert_eq!(rest(&done(PREDICTION)), 0);
         assert_eq!(rest(&done("ICE server stun:s")), 6);
         assert!(follows(OFFER, &done(SERVERS)) && !follows(SERVERS, &done(SERVERS)));
+    }
+
+    #[test]
+    fn only_another_device_without_tls_is_overheard() {
+        let [here, there] = ["127.0.0.1", "192.168.1.20"].map(|address| address.parse().unwrap());
+        assert!(is_overheard(Scheme::Http, there));
+        for (scheme, to) in [(Scheme::Http, here), (Scheme::Https, there), (Scheme::Https, here)] {
+            assert!(!is_overheard(scheme, to), "{to}");
+        }
     }
 }

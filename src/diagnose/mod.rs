@@ -45,6 +45,15 @@ pub enum Credentials {
     User(String),
 }
 
+/// Whether these are shown to another device without TLS too, where all can listen.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Plain {
+    /// Not even if it offers nothing else: who answers may be somebody in between.
+    Never,
+    /// The caller knows the network.
+    Allowed,
+}
+
 /// Why an address is not one of a device.
 #[derive(Debug, thiserror::Error)]
 #[error("{given:?} is no address of a device: write http(s)://HOST[:PORT]/, or HOST alone")]

@@ -14,6 +14,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 
 use super::Problem;
+use super::server::Scheme;
 use crate::config;
 
 /// Names and origins that are ours or allowed.
@@ -46,6 +47,8 @@ pub struct Request<'a> {
     pub headers: &'a HeaderMap,
     /// The address that the client connected to.
     pub local: SocketAddr,
+    /// Whether with TLS.
+    pub scheme: Scheme,
 }
 
 impl Guard {
@@ -74,7 +77,7 @@ impl Guard {
         };
         let text = origin.to_str().map_err(|_| Refusal::ForeignOrigin)?.to_ascii_lowercase();
         let whep = is_whep(request.uri.path());
-        if same_origin(&text, host) {
+        if same_origin(&text, host, request.scheme) {
             return Ok(None);
         }
         if whep && self.origins.contains(&text) {
@@ -142,9 +145,13 @@ fn without_port(host: &str) -> Option<&str> {
 }
 
 /// Whether `origin` (lower case) is the site that `host` names. Behind a TLS proxy
-/// the scheme is the proxy's, so both are taken, each with its own default port.
-fn same_origin(origin: &str, host: &str) -> bool {
-    let default_ports = [("http://", ":80"), ("https://", ":443")];
+/// the scheme is the proxy's, so both are taken, each with its own default port. What comes
+/// by TLS is of a page that came so: into one without anybody in the network can write.
+fn same_origin(origin: &str, host: &str, scheme: Scheme) -> bool {
+    let default_ports = match scheme {
+        Scheme::Http => &[("http://", ":80"), ("https://", ":443")][..],
+        Scheme::Https => &[("https://", ":443")],
+    };
     default_ports.iter().any(|(scheme, port)| {
         let host = host.to_ascii_lowercase();
         let host = host.strip_suffix(port).unwrap_or(&host);

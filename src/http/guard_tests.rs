@@ -28,7 +28,7 @@ fn check(method: &Method, uri: &str, host: &str, origin: Option<&str>) -> Result
         headers.insert(ORIGIN, HeaderValue::from_str(origin).unwrap());
     }
     let local = "192.168.1.7:8080".parse().unwrap();
-    let request = Request { method, uri: &uri, headers: &headers, local };
+    let request = Request { method, uri: &uri, headers: &headers, local, scheme: Scheme::Http };
     guard().check(request).map(|origin| origin.is_some())
 }
 
@@ -86,7 +86,8 @@ fn two_hosts_are_no_host() {
     headers.append(HOST, HeaderValue::from_static("localhost"));
     headers.append(HOST, HeaderValue::from_static("evil.example"));
     let (uri, local) = (Uri::from_static("/"), "127.0.0.1:1".parse().unwrap());
-    let request = Request { method: &Method::GET, uri: &uri, headers: &headers, local };
+    let request =
+        Request { method: &Method::GET, uri: &uri, headers: &headers, local, scheme: Scheme::Http };
     assert_eq!(guard().check(request), Err(Refusal::NoHost));
 }
 
@@ -118,6 +119,12 @@ fn default_ports_are_the_same_origin() {
     assert_eq!(post("door.local:80", "http://door.local"), Ok(false));
     assert_eq!(post("door.local", "https://door.local"), Ok(false));
     assert_eq!(post("door.local:80", "https://door.local"), Err(Refusal::ForeignOrigin));
+}
+
+#[test]
+fn by_tls_no_page_without_it_is_the_same_origin() {
+    let same = |origin| same_origin(origin, "door.local", Scheme::Https);
+    assert!(same("https://door.local") && !same("http://door.local"));
 }
 
 #[test]

@@ -119,7 +119,8 @@ fn is_pressing(path: &str) -> bool {
 fn checked_origin(app: &App, request: &Request) -> Result<Option<HeaderValue>, guard::Refusal> {
     let ends = request.extensions().get::<Ends>().ok_or(guard::Refusal::NoHost)?;
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
-    let known = guard::Request { method, uri, headers, local: ends.local };
+    let Ends { local, scheme, .. } = *ends;
+    let known = guard::Request { method, uri, headers, local, scheme };
     app.guard.borrow().check(known).map(Option::<&HeaderValue>::cloned)
 }
 

@@ -26,6 +26,12 @@ function mistake() {
     return undefined;
 }
 
+/** Where the camera is found from now on: who came by its old name has to go by the new one. */
+function address(name) {
+    if (!name || !location.hostname.endsWith(".local")) return "/";
+    return `${location.protocol}//${name}.local${location.port && `:${location.port}`}/`;
+}
+
 async function setUp() {
     try {
         const { remark } = await request("POST", "/api/v1/setup", {
@@ -34,7 +40,7 @@ async function setUp() {
             ...(name.value && { name: name.value.toLowerCase() }),
         });
         if (remark) alert(words.setup.remark(remark));
-        location.replace("/");
+        location.replace(remark ? "/" : address(name.value.toLowerCase()));
     } catch (error) {
         wrong.textContent = reason(error);
         const at = error.status === 401 || error.status === 429 ? code : password;

@@ -173,7 +173,8 @@ fn a_certificate_is_due_in_time_and_when_names_change() {
     assert!(leaf.is_due(&here, now() + 266 * DAY));
     assert!(leaf.is_due(&here, leaf.ends + DAY));
     assert!(leaf.is_due(&here, now() - 2 * DAY), "the clock was wrong when it was made");
-    assert!(leaf.is_due(&names("door", &[]), now()));
+    assert!(!leaf.is_due(&names("door", &[]), now()), "an address too many does no harm");
+    assert!(leaf.is_due(&names("door", &[ADDRESS, "192.0.2.8"]), now()));
     assert!(leaf.is_due(&names("hall", &[ADDRESS]), now()));
 }
 

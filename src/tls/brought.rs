@@ -59,15 +59,16 @@ pub fn check(
     if shown.keys_match().is_err() {
         return Err(BroughtError::ForeignKey);
     }
-    if now < first.begins || now >= first.ends {
-        return Err(BroughtError::WrongTime);
-    }
     let leaf = shown.cert.first().expect("the chain has a first certificate");
     let leaf = webpki::EndEntityCert::try_from(leaf).map_err(|error| not_read(&error))?;
     let name = host.to_owned().try_into().map_err(|error| not_read(&error))?;
     if leaf.verify_is_valid_for_subject_name(&name).is_err() {
         let (found, wanted) = (first.names.host().to_owned(), host.to_owned());
         return Err(BroughtError::WrongName { found, wanted });
+    }
+    // Last, so that it means that all else is right.
+    if now < first.begins || now >= first.ends {
+        return Err(BroughtError::WrongTime);
     }
     Ok((first, shown))
 }

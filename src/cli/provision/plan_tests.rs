@@ -12,7 +12,7 @@ fn device(is_set_up: bool) -> Device<'static> {
         drop_in: "/etc/s.toml.d/50-boot.toml".into(),
         state_dir: Path::new("/state"),
         is_set_up,
-        accounts: Accounts::default(),
+        accounts: Some(Accounts::default()),
         host: "door.local".into(),
         now: SystemTime::now(),
     }
@@ -75,7 +75,7 @@ fn a_token_is_a_name_a_role_and_a_value_or_its_hash() {
         assert!(told.contains(words), "{told}");
     }
     // Again, as after a power cut, and of another value.
-    let again = || Device { accounts: accounts.clone(), ..device(true) };
+    let again = || Device { accounts: Some(accounts.clone()), ..device(true) };
     let (steps, _) = plan(&found(&[(TOKEN, &format!("fleet operator {text}"))]), again());
     assert!(matches!(&steps[0].action, Action::Accounts(same) if *same == accounts));
     let (_, left) = plan(&found(&[(TOKEN, &format!("fleet operator {text}0"))]), again());

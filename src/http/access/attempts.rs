@@ -56,7 +56,7 @@ impl Tries {
 }
 
 impl Attempts {
-    /// Takes a try and counts it as wrong until [`Self::succeeded`] or
+    /// Takes a try and counts it as wrong until
     /// [`Self::give_back`], so that tries at the same time do not outrun the count.
     /// `Err`: wait for so long.
     pub fn take(&mut self, address: IpAddr, now: Instant) -> Result<Taken, Duration> {
@@ -77,7 +77,7 @@ impl Attempts {
         Ok(Taken { address, at: now, before })
     }
 
-    /// The password was never looked at.
+    /// The password was right, or never looked at.
     pub fn give_back(&mut self, taken: Taken) {
         let Some(tries) = self.tries.get_mut(&taken.address) else { return };
         tries.wrong = tries.wrong.saturating_sub(1);
@@ -87,11 +87,6 @@ impl Attempts {
         if tries.wrong == 0 {
             self.tries.remove(&taken.address);
         }
-    }
-
-    /// The password was right.
-    pub fn succeeded(&mut self, address: IpAddr) {
-        self.tries.remove(&network(address));
     }
 
     fn forget_one(&mut self) {
@@ -140,10 +135,8 @@ mod tests {
     }
 
     #[test]
-    fn right_password_and_quiet_clear_the_count() {
+    fn quiet_clears_the_count() {
         let (mut attempts, start) = (Attempts::default(), Instant::now());
-        spend(&mut attempts, HERE, start);
-        attempts.succeeded(HERE);
         spend(&mut attempts, HERE, start);
         let later = start + MINUTE + FORGIVEN_AFTER;
         spend(&mut attempts, HERE, later);
@@ -165,8 +158,19 @@ mod tests {
         attempts.give_back(taken);
         assert!(attempts.take(HERE, now).is_ok());
         attempts.give_back(taken);
-        attempts.succeeded(HERE);
         attempts.give_back(taken);
+    }
+
+    #[test]
+    fn a_right_password_in_between_makes_no_room_for_guesses() {
+        let (mut attempts, now) = (Attempts::default(), Instant::now());
+        for _ in 1..FREE {
+            attempts.take(HERE, now).unwrap();
+        }
+        let own = attempts.take(HERE, now).unwrap();
+        attempts.give_back(own);
+        attempts.take(HERE, now).unwrap();
+        assert!(attempts.take(HERE, now).is_err());
     }
 
     #[test]

@@ -12,6 +12,8 @@ use super::accounts::Name;
 /// Logins at the same time. At the limit the one that ends first makes room; each
 /// took the password, so nobody without it can push others out.
 pub const LOGINS: usize = 256;
+/// Of one user: browsers of a whole team that shares one.
+pub const LOGINS_EACH: usize = 64;
 
 /// What a client shows to prove its login: 256 random bits in hexadecimal.
 #[derive(Clone, Eq, PartialEq)]
@@ -115,12 +117,21 @@ impl Logins {
     /// Remembers a login.
     pub fn add(&mut self, token: &Token, login: Login) {
         self.expire(login.since);
-        if self.logins.len() >= LOGINS {
-            let first = self.logins.iter().min_by_key(|(_, login)| login.ends);
-            let first = first.map(|(hash, _)| *hash);
-            first.into_iter().for_each(|hash| self.remove(&hash));
+        // The same user's first, so that nobody logs others out.
+        let own = |one: &Login| one.user == login.user;
+        if self.logins.values().filter(|one| own(one)).count() >= LOGINS_EACH {
+            self.drop_first(own);
+        } else if self.logins.len() >= LOGINS {
+            self.drop_first(|_| true);
         }
         self.logins.insert(TokenHash::of(token.text()), login);
+    }
+
+    /// Ends the one of `which` that would end first.
+    fn drop_first(&mut self, which: impl Fn(&Login) -> bool) {
+        let those = self.logins.iter().filter(|(_, login)| which(login));
+        let first = those.min_by_key(|(_, login)| login.ends).map(|(hash, _)| *hash);
+        first.into_iter().for_each(|hash| self.remove(&hash));
     }
 
     /// The login of a token, if it has not ended.
@@ -240,7 +251,7 @@ mod tests {
         logins.end_those(|id, _| *id == last);
         assert_eq!(logins.take_ended(later), [last]);
         let (pushed_out, _) = add(&mut logins, of("hall", now, later));
-        for _ in 0..LOGINS {
+        for _ in 0..LOGINS_EACH {
             add(&mut logins, of("hall", now, later + seconds(1)));
         }
         assert_eq!(logins.take_ended(now), [pushed_out]);
@@ -259,13 +270,28 @@ mod tests {
 
     proptest! {
         #[test]
-        fn table_stays_bounded_and_the_newest_login_counts(lasts in prop::collection::vec(1_u64..9, 1..600)) {
+        fn table_stays_bounded_and_the_newest_login_counts(
+            added in prop::collection::vec((0..7, 1_u64..9), 1..600),
+        ) {
             let (mut logins, now) = (Logins::default(), Instant::now());
-            for count in lasts {
-                let (_, token) = add(&mut logins, of("hall", now, now + seconds(count)));
+            for (user, count) in added {
+                let user = format!("user{user}");
+                let (_, token) = add(&mut logins, of(&user, now, now + seconds(count)));
+                let own = logins.logins.values().filter(|login| login.user.text() == user);
+                prop_assert!(own.count() <= LOGINS_EACH);
                 prop_assert!(logins.logins.len() <= LOGINS);
                 prop_assert!(logins.find(&token, now).is_some());
             }
+        }
+
+        #[test]
+        fn nobody_logs_another_out(count in 1..300_u64) {
+            let (mut logins, now) = (Logins::default(), Instant::now());
+            let (_, first) = add(&mut logins, of("door", now, now + seconds(1)));
+            for _ in 0..count {
+                add(&mut logins, of("hall", now, now + seconds(9)));
+            }
+            prop_assert!(logins.find(&first, now).is_some());
         }
 
         #[test]

@@ -46,6 +46,18 @@ async fn a_new_device_shows_its_setup_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_set_up_is_never_plain_even_where_watching_is() {
+    let state = tempfile::tempdir().unwrap();
+    let fixture = secured_at(state, Entry::Password, "view").await;
+    let response = fixture.get("/setup").await;
+    assert_eq!(response.headers()[LOCATION], "https://127.0.0.1:8443/setup");
+    let code = fixture.app.access.setup_code().await.unwrap().to_string();
+    let right = json!({"code": code, "password": "quiet-river-7431"});
+    assert_eq!(problem(fixture.set_up(right).await, 403).await["title"], "HTTPS only");
+    assert!(fixture.app.access.lacks_password());
+}
+
+#[tokio::test]
 async fn the_code_sets_the_first_password_once() {
     let (fixture, code) = new_device().await;
     let file = setup::file(fixture._state.path());
