@@ -5,8 +5,9 @@
 //! them need a C compiler's library to be built, or code that is not safe.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -117,9 +118,27 @@ pub fn to_set(wanted: &Wanted, before: &Wanted, offered: &[Control]) -> Vec<(Str
 /// # Errors
 /// Why they cannot be had, in words.
 pub fn list(device: &Path) -> Result<Vec<Control>, String> {
+    read(device, command(device).output())
+}
+
+/// The same for who does not want to wait for the device: dropped, it ends the question.
+///
+/// # Errors
+/// Why they cannot be had, in words.
+pub async fn listed(device: &Path) -> Result<Vec<Control>, String> {
+    let mut command = tokio::process::Command::from(command(device));
+    read(device, command.kill_on_drop(true).output().await)
+}
+
+fn command(device: &Path) -> Command {
     let mut command = Command::new("v4l2-ctl");
-    command.arg("--device").arg(device).arg("--list-ctrls-menus").stdin(Stdio::null());
-    let output = command.env("LC_ALL", "C").output().map_err(|error| {
+    command.arg("--device").arg(device).arg("--list-ctrls-menus");
+    command.env("LC_ALL", "C").stdin(Stdio::null());
+    command
+}
+
+fn read(device: &Path, output: io::Result<Output>) -> Result<Vec<Control>, String> {
+    let output = output.map_err(|error| {
         format!("v4l2-ctl cannot be run ({error}); install the package v4l-utils")
     })?;
     if !output.status.success() {

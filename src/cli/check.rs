@@ -1,7 +1,7 @@
 //! `signpost check`: what `run` would do here, and whether it could.
 
 use std::io::{self, Write};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 
@@ -207,7 +207,7 @@ fn https(config: &Config, service: Option<&Service>) -> Option<Outcome> {
         Some(service) => service.addresses.iter().any(|address| address.port() == http::HTTPS),
         None => !config.http.listen_https.is_empty(),
     };
-    secure.then(|| match tls::kept(config.state_dir()) {
+    secure.then(|| match tls::kept(config.state_dir(), SystemTime::now()) {
         Some(certificate) => Fine(format!(
             "for {}, certificate SHA-256 {}",
             certificate.names.host(),

@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
+use std::time::SystemTime;
 
 use anyhow::{Context as _, anyhow, ensure};
 use gstreamer::glib;
@@ -141,7 +142,8 @@ fn here(config: &Config, service: Option<&Service>) -> anyhow::Result<Target> {
     );
     let address = SocketAddr::new(reachable(address.ip()), address.port());
     // Its certificate is for its name.
-    let name = tls::kept(config.state_dir()).map(|kept| kept.names.host().to_owned());
+    let name =
+        tls::kept(config.state_dir(), SystemTime::now()).map(|kept| kept.names.host().to_owned());
     let host = match (scheme, name, address.ip()) {
         (Scheme::Https, Some(name), _) => name,
         (_, _, IpAddr::V6(ip)) => format!("[{ip}]"),

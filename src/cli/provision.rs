@@ -110,7 +110,7 @@ pub fn take(places: &Places) -> io::Result<Vec<String>> {
     let told = left
         .iter()
         .map(|Left { file, why }| format!("set-up data {}: {why}", folder.join(file).display()));
-    let told: Vec<String> = told.collect();
+    let told: Vec<String> = told.chain(misnamed(folder, &found)).collect();
     provisioned::keep(&places.state_dir, &told)?;
     Ok(told)
 }
@@ -129,6 +129,23 @@ fn found(folder: &Path) -> (Found, Vec<Left>) {
     (found, left)
 }
 
+/// Files that were meant to be others: an editor has put another ending behind the name, which
+/// its owner may not see.
+fn misnamed(folder: &Path, found: &Found) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let told = names.filter(|name| !FILES.contains(&&**name)).filter_map(|name| {
+        let meant = |known: &&&str| {
+            let rest = name.get(..known.len()).filter(|start| start.eq_ignore_ascii_case(known));
+            rest.is_some_and(|_| matches!(name.as_bytes().get(known.len()), None | Some(b'.')))
+        };
+        let known = FILES.iter().find(meant).filter(|known| !found.contains_key(**known))?;
+        let file = folder.join(&name);
+        Some(format!("set-up data {}: it is not looked at: its name is {known}", file.display()))
+    });
+    told.collect()
+}
+
 fn text(file: &Path) -> io::Result<Option<String>> {
     let open = match OpenOptions::new().read(true).write(true).open(file) {
         Ok(open) => open,
@@ -140,7 +157,8 @@ fn text(file: &Path) -> io::Result<Option<String>> {
     if text.len() as u64 > LONGEST_FILE {
         return Err(io::Error::other("it is longer than 64 KiB"));
     }
-    Ok(Some(text))
+    // Some editors begin with a mark of their encoding.
+    Ok(Some(text.strip_prefix('\u{feff}').map_or(text.clone(), str::to_owned)))
 }
 
 /// Writes over a file, waits until the card has it, and removes it. What a card's own controller
@@ -353,6 +371,23 @@ mod tests {
         fs::remove_file(boot.join("token")).unwrap();
         take(&places).unwrap();
         assert!(provisioned::remarks(&places.state_dir).is_empty());
+    }
+
+    #[test]
+    fn what_an_editor_does_to_a_file_is_taken_or_told() {
+        let root = tempfile::tempdir().unwrap();
+        let places = places(root.path());
+        let boot = root.path().join("boot/signpost");
+        fs::write(boot.join("setup-code"), "\u{feff}7KQ2-M901\r\n").unwrap();
+        fs::write(boot.join("signpost.toml.txt"), "").unwrap();
+        fs::write(boot.join("Token"), "").unwrap();
+        fs::write(boot.join("setup-code.txt"), "of before").unwrap();
+        let mut told = take(&places).unwrap();
+        told.sort();
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told[0].ends_with("Token: it is not looked at: its name is token"), "{told:?}");
+        assert!(told[1].contains("toml.txt: it is not looked at: its name is signpost.toml"));
+        assert!(setup::read(&setup::file(&places.state_dir)).unwrap().is_some());
     }
 
     #[test]

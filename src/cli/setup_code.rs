@@ -1,5 +1,7 @@
 //! `signpost setup-code`: what the page of a new device asks for.
 
+use std::time::SystemTime;
+
 use anyhow::anyhow;
 
 use super::exit::{Exit, Failure, OrExit as _};
@@ -23,7 +25,7 @@ pub fn tell(config: &Config) -> Result<(), Failure> {
     let code = code
         .ok_or_else(|| anyhow!("there is no set-up code yet: it is made when signpost is started"));
     println!("set-up code {}", code.or_exit(Exit::CheckFailed)?);
-    if let Some(certificate) = tls::kept(config.state_dir()) {
+    if let Some(certificate) = tls::kept(config.state_dir(), SystemTime::now()) {
         println!("open https://{}/setup", certificate.names.host());
         println!("certificate SHA-256 {}", certificate.fingerprint());
     }

@@ -244,8 +244,9 @@ const FILES: &str = "it names files of this device";
 const CODE: &str = "it names code that this device runs";
 const PRIVATE: &str = "what people sign is their own";
 const LOOP: &str = "too short a time restarts the device again and again";
-const MODULE_LEVEL: &str = "MODULE=LEVEL, each MODULE once, of camera, cascade, config, \
-    device, history, http, model, recognition, runtime, sessions, tls, cli; LEVEL as log.level";
+pub const MODULE_LEVEL: &str = "MODULE=LEVEL, each MODULE once, of camera, cascade, checks, \
+    config, device, diagnose, history, http, model, recognition, runtime, sessions, support, \
+    tls, cli; LEVEL as log.level";
 const CONTROL: &str = "up to 32 of NAME = a whole number, as GET /api/v1/cameras lists them";
 const PATH: Kind = Kind::Text("a path");
 const RECONNECT_WAITS: Kind = Kind::Numbers("1 to 10 numbers from 0.5 to 60");

@@ -253,6 +253,9 @@ fn every_module_is_a_folder_and_every_folder_a_module() {
     folders.sort();
     modules.sort_unstable();
     assert_eq!(folders, modules);
+    for module in modules {
+        assert!(keys::MODULE_LEVEL.contains(&format!(" {module}")), "{module}");
+    }
 }
 
 #[test]

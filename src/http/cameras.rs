@@ -80,10 +80,8 @@ async fn cameras(State(app): State<App>) -> Json<Cameras> {
 /// The controls of a camera's device, or why there are none.
 async fn controls_of(camera: &Camera, configured: &config::Camera) -> Result<Vec<Control>, String> {
     let Some(device) = camera.device() else { return Err(without(&configured.source).to_owned()) };
-    let asked = tokio::task::spawn_blocking(move || controls::list(&device));
-    match tokio::time::timeout(PATIENCE, asked).await {
-        Ok(Ok(listed)) => listed,
-        Ok(Err(_)) => Err("the program failed while it asked the camera".to_owned()),
+    match tokio::time::timeout(PATIENCE, controls::listed(&device)).await {
+        Ok(listed) => listed,
         Err(_) => Err(format!("the camera did not answer within {} s", PATIENCE.as_secs())),
     }
 }

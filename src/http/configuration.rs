@@ -15,7 +15,6 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::access::accounts::Role;
 use super::forms::{KeyForm, forms};
-use super::guard::Guard;
 use super::{App, Caller, Problem};
 use crate::camera::{Adjust, Limit};
 use crate::config::{self, By, Config, ConfigError, Keeper, Outcome, Refused, Settled};
@@ -226,7 +225,7 @@ impl App {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .set(now.sessions.offers_per_minute);
-        self.guard.send_replace(Guard::new(&now.http, &self.device_name.borrow()));
+        self.guard.send_modify(|guard| guard.configure(&now.http));
     }
 }
 

@@ -17,9 +17,14 @@ use super::Problem;
 use super::server::Scheme;
 use crate::config;
 
+/// The device's name and the two before, alone and with `.local`.
+const DEVICE_NAMES: usize = 6;
+
 /// Names and origins that are ours or allowed.
 #[derive(Clone, Debug)]
 pub struct Guard {
+    /// The device's own, the newest last.
+    device_names: Vec<String>,
     names: Vec<String>,
     addresses: Vec<IpAddr>,
     origins: Vec<String>,
@@ -56,16 +61,33 @@ impl Guard {
     /// and with `.local`, and what is allowed.
     #[must_use]
     pub fn new(http: &config::Http, device_name: &str) -> Self {
-        let device_name = device_name.trim().trim_end_matches('.').to_ascii_lowercase();
-        let mut names = vec!["localhost".to_owned()];
-        if !device_name.is_empty() {
-            names.push(format!("{}.local", device_name.trim_end_matches(".local")));
-            names.push(device_name);
+        let (device_names, names, addresses) = <(Vec<_>, Vec<_>, Vec<_>)>::default();
+        let mut guard = Self { device_names, names, addresses, origins: Vec::new() };
+        guard.rename(device_name);
+        guard.configure(http);
+        guard
+    }
+
+    /// The device has another name. The one before is still its own: pages that were opened
+    /// by it go on, and caches in the network know it.
+    pub fn rename(&mut self, device_name: &str) {
+        let name = device_name.trim().trim_end_matches('.').to_ascii_lowercase();
+        if !name.is_empty() {
+            let local = format!("{}.local", name.trim_end_matches(".local"));
+            self.device_names.retain(|known| *known != name && *known != local);
+            self.device_names.extend([name, local]);
+            let former = self.device_names.len().saturating_sub(DEVICE_NAMES);
+            self.device_names.drain(..former);
         }
-        names.extend(http.allowed_hosts.iter().cloned());
+    }
+
+    /// What is allowed beside.
+    pub fn configure(&mut self, http: &config::Http) {
+        self.names = http.allowed_hosts.clone();
+        self.names.push("localhost".to_owned());
         let addresses = http.listen.iter().chain(&http.listen_https);
-        let addresses = addresses.map(|address| address.ip().to_canonical()).collect();
-        Self { names, addresses, origins: http.allowed_origins.clone() }
+        self.addresses = addresses.map(|address| address.ip().to_canonical()).collect();
+        self.origins.clone_from(&http.allowed_origins);
     }
 
     /// Lets a request pass, and says which foreign origin may read the answer.
@@ -106,7 +128,8 @@ impl Guard {
             Some(address) => self.is_our_address(address.to_canonical(), request.local.ip()),
             None => {
                 let name = name.trim_end_matches('.');
-                self.names.iter().any(|known| known.eq_ignore_ascii_case(name))
+                let mut known = self.names.iter().chain(&self.device_names);
+                known.any(|known| known.eq_ignore_ascii_case(name))
             }
         };
         // An allowed host may also be written as an address, as behind a router.

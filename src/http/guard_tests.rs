@@ -8,15 +8,18 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::Http;
 
-fn guard() -> Guard {
-    let http = Http {
+fn http() -> Http {
+    Http {
         listen: vec!["0.0.0.0:8080".parse().unwrap(), "[fd00::7]:80".parse().unwrap()],
         listen_https: Vec::new(),
         plain: config::Plain::Redirect,
         allowed_hosts: vec!["door.example".into(), "203.0.113.9".into()],
         allowed_origins: vec!["https://wall.example".into()],
-    };
-    Guard::new(&http, "Door\n")
+    }
+}
+
+fn guard() -> Guard {
+    Guard::new(&http(), "Door\n")
 }
 
 /// `GET` becomes `POST /x` for state-changing requests.
@@ -30,6 +33,34 @@ fn check(method: &Method, uri: &str, host: &str, origin: Option<&str>) -> Result
     let local = "192.168.1.7:8080".parse().unwrap();
     let request = Request { method, uri: &uri, headers: &headers, local, scheme: Scheme::Http };
     guard().check(request).map(|origin| origin.is_some())
+}
+
+#[test]
+fn the_names_of_before_are_the_devices_for_a_while() {
+    let mut guard = guard();
+    let knows = |guard: &Guard, host: &'static str| {
+        let (uri, headers) =
+            ("/".parse().unwrap(), HeaderMap::from_iter([(HOST, HeaderValue::from_static(host))]));
+        let local = "192.168.1.7:8080".parse().unwrap();
+        let method = &Method::GET;
+        guard
+            .check(Request { method, uri: &uri, headers: &headers, local, scheme: Scheme::Http })
+            .is_ok()
+    };
+    guard.rename("hall");
+    for host in ["hall", "hall.local", "door.local", "door"] {
+        assert!(knows(&guard, host), "{host}");
+    }
+    let mut http = http();
+    http.allowed_hosts = vec!["gate.example".into()];
+    guard.configure(&http);
+    assert!(knows(&guard, "hall.local") && knows(&guard, "gate.example"));
+    assert!(!knows(&guard, "door.example"));
+    for name in ["roof", "hall", "gate"] {
+        guard.rename(name);
+    }
+    assert!(knows(&guard, "gate.local") && knows(&guard, "hall.local"));
+    assert!(!knows(&guard, "door.local") && !knows(&guard, "door"));
 }
 
 #[test]

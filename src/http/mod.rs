@@ -204,8 +204,7 @@ impl App {
     /// The device is opened under this name from now on.
     fn rename(&self, device_name: &str) {
         self.device_name.send_replace(device_name.to_owned());
-        let http = &self.settled.borrow().now.http;
-        self.guard.send_replace(guard::Guard::new(http, device_name));
+        self.guard.send_modify(|guard| guard.rename(device_name));
         if let Some(https) = &self.https {
             https.tls.look();
         }

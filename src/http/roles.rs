@@ -72,6 +72,7 @@ const ROUTES: &[(&str, Methods)] = &[
     // What the handshake shows to everybody.
     ("/api/v1/tls", &[("get", Nothing)]),
     ("/api/v1/tls/authority.crt", &[("get", Nothing)]),
+    ("/api/v1/tls/authority.pem", &[("get", Nothing)]),
     ("/api/v1/tls/authority.mobileconfig", &[("get", Nothing)]),
     ("/api/v1/tls/fingerprint.svg", &[("get", Nothing)]),
     ("/api/v1/tls/request", &[("get", ADMINISTRATOR)]),
@@ -128,6 +129,37 @@ mod tests {
         let known: BTreeSet<_> = listed.iter().copied().collect();
         assert_eq!(known.len(), listed.len(), "each stands there once");
         assert_eq!(known, documented);
+    }
+
+    /// What is open, and what is for administrators alone, said a second time: a slip in the
+    /// table is seen here.
+    #[test]
+    fn nothing_is_open_that_is_not_meant_to_be() {
+        let of = |wanted: Need| {
+            let all = ROUTES.iter().flat_map(|(path, methods)| {
+                methods.iter().map(move |(method, need)| (format!("{method} {path}"), *need))
+            });
+            all.filter(|(_, need)| *need == wanted).map(|(route, _)| route).collect::<BTreeSet<_>>()
+        };
+        let open = "get /login, get /setup, get /trust, get /page/{file}, get /healthz, \
+            options /whep, options /whep/{id}, post /api/v1/setup, post /api/v1/login, \
+            get /api/v1/tls, get /api/v1/tls/authority.crt, \
+            get /api/v1/tls/authority.pem, get /api/v1/tls/authority.mobileconfig, \
+            get /api/v1/tls/fingerprint.svg";
+        let set = |text: &str| text.split(", ").map(str::to_owned).collect::<BTreeSet<_>>();
+        assert_eq!(of(Nothing), set(open));
+        // What a viewer may change is his own.
+        let viewers = of(VIEWER).into_iter().filter(|route| !route.starts_with("get "));
+        let own = "post /whep, patch /whep/{id}, delete /whep/{id}, post /api/v1/webrtc/offer, \
+            post /api/v1/webrtc/candidate, delete /api/v1/sessions/{id}, \
+            post /api/v1/liveview/start, post /api/v1/logout, put /api/v1/me/password";
+        assert_eq!(viewers.collect::<BTreeSet<_>>(), set(own));
+        // Users, network and support; nothing of them is an operator's.
+        for part in ["users", "tokens", "logins", "support-bundle", "log", "device/name"] {
+            let path = format!("/api/v1/{part}");
+            let (_, methods) = ROUTES.iter().find(|(known, _)| *known == path).unwrap();
+            assert!(methods.iter().all(|(_, need)| *need == ADMINISTRATOR), "{path}");
+        }
     }
 
     #[test]

@@ -37,6 +37,7 @@ const PLAIN: &[&str] = &[
     "/page/{file}",
     "/api/v1/tls",
     "/api/v1/tls/authority.crt",
+    "/api/v1/tls/authority.pem",
     "/api/v1/tls/authority.mobileconfig",
     "/api/v1/tls/fingerprint.svg",
 ];
@@ -109,6 +110,7 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(about))
         .routes(routes!(authority))
+        .routes(routes!(authority_text))
         .routes(routes!(profile))
         .routes(routes!(fingerprint))
         .routes(routes!(request))
@@ -203,11 +205,26 @@ async fn about(State(app): State<App>) -> Json<TlsStatus> {
     ))]
 async fn authority(State(app): State<App>) -> Result<Response, Problem> {
     let (tls, serving) = serving(&app)?;
-    tls.offered();
+    tls.offered(&serving);
     let name = format!("attachment; filename=\"{}.crt\"", serving.authority.names.host());
     let headers =
         [(CONTENT_TYPE, "application/x-x509-ca-cert".to_owned()), (CONTENT_DISPOSITION, name)];
     Ok((headers, serving.authority.der.clone()).into_response())
+}
+
+/// The same as text, for programs: `curl --cacert`, `signpost diagnose --authority`.
+#[utoipa::path(get, path = "/api/v1/tls/authority.pem", tag = "HTTPS", security(()),
+    responses(
+        (status = 200, description = "X.509 in PEM (RFC 7468)", body = String,
+            content_type = "application/x-pem-file"),
+        (status = 409, description = "there is no HTTPS, or no certificate yet", body = Problem,
+            content_type = "application/problem+json"),
+    ))]
+async fn authority_text(State(app): State<App>) -> Result<Response, Problem> {
+    let (tls, serving) = serving(&app)?;
+    tls.offered(&serving);
+    let kind = HeaderValue::from_static("application/x-pem-file");
+    Ok(([(CONTENT_TYPE, kind)], tls::pem(&serving.authority.der)).into_response())
 }
 
 /// The same as a configuration profile, for iOS and macOS.
@@ -219,7 +236,7 @@ async fn authority(State(app): State<App>) -> Result<Response, Problem> {
     ))]
 async fn profile(State(app): State<App>) -> Result<Response, Problem> {
     let (tls, serving) = serving(&app)?;
-    tls.offered();
+    tls.offered(&serving);
     let name = format!("attachment; filename=\"{}.mobileconfig\"", serving.authority.names.host());
     let kind = "application/x-apple-aspen-config".to_owned();
     Ok(([(CONTENT_TYPE, kind), (CONTENT_DISPOSITION, name)], mobileconfig(&serving))

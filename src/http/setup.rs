@@ -128,7 +128,7 @@ pub fn follow(access: &Arc<Access>, https: Option<Https>) {
                 && now != told
             {
                 match access.setup_code().await {
-                    Ok(code) => log::info!("no password is set: {SETUP_CODE}{code}, {place}"),
+                    Ok(code) => log::warn!("no password is set: {SETUP_CODE}{code}, {place}"),
                     Err(error) => log::error!("{}", crate::errors::chain(&error)),
                 }
             }

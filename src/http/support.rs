@@ -12,9 +12,10 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{App, Problem};
+use crate::device::redaction::Redaction;
 use crate::model::{Places, Wanted};
 use crate::recognition::exchange::State as ModelState;
-use crate::support::{self, About, Entry, Listed};
+use crate::support::{self, About, Entry, Listed, Versions};
 
 /// Who has one gathered at the same time: it looks through the journal and packs megabytes.
 pub const AT_ONCE: usize = 1;
@@ -76,34 +77,50 @@ async fn bundle(State(app): State<App>) -> Result<Response, Problem> {
 impl App {
     /// Every entry; what cannot be had says why.
     async fn gather(&self) -> Result<Vec<Entry>, Problem> {
-        let _place = self.gathering.try_acquire().map_err(|_| {
+        let place = self.gathering.clone().try_acquire_owned().map_err(|_| {
             let told = "another support bundle is being gathered just now";
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", told, "ask again")
                 .retry_after(Duration::from_secs(5))
         })?;
         let redaction = self.redaction().await;
         let about = About { runtime: self.runtime(), models: self.models() };
-        let versions = tokio::task::spawn_blocking(move || support::versions(about));
-        let (versions, journal, kernel, core) = tokio::join!(
-            versions,
-            support::journal(&redaction),
-            support::kernel(&redaction),
-            support::core(&redaction),
-        );
-        let versions = versions.expect("reading versions answers, whatever the files hold");
+        let (app, runtime) = (self.clone(), tokio::runtime::Handle::current());
+        // Secrets are looked for in megabytes: not where viewers are answered.
+        let gathering = tokio::task::spawn_blocking(move || {
+            // Held until it is done, also if who asked has gone.
+            let _place = place;
+            let versions = support::versions(about);
+            let logs = async {
+                tokio::join!(
+                    support::journal(&redaction),
+                    support::kernel(&redaction),
+                    support::core(&redaction),
+                )
+            };
+            app.entries(versions, runtime.block_on(logs), &redaction)
+        });
+        Ok(gathering.await.expect("gathering answers, whatever the files hold"))
+    }
+
+    fn entries(
+        &self,
+        versions: Versions,
+        (journal, kernel, core): (Entry, Entry, Entry),
+        redaction: &Redaction,
+    ) -> Vec<Entry> {
         let configuration = "the configuration, each value with where it came from";
         let status = "what the device was doing when this was made";
         let metrics = "its figures since its start, as Prometheus reads them";
         let installed = "versions of all that is installed";
-        Ok(vec![
-            Entry::document("configuration.json", configuration, self.effective(), &redaction),
-            Entry::document("status.json", status, self.status(), &redaction),
-            Entry::text("metrics.txt", metrics, Ok(self.metrics()), &redaction),
-            Entry::document("versions.json", installed, versions, &redaction),
+        vec![
+            Entry::document("configuration.json", configuration, self.effective(), redaction),
+            Entry::document("status.json", status, self.status(), redaction),
+            Entry::text("metrics.txt", metrics, Ok(self.metrics()), redaction),
+            Entry::document("versions.json", installed, versions, redaction),
             journal,
             kernel,
             core,
-        ])
+        ]
     }
 
     /// The runtime library in use.

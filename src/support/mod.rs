@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 pub use archive::archive;
 pub use gather::{core, journal, kernel};
-pub use versions::{About, versions};
+pub use versions::{About, Versions, versions};
 
 use crate::device::redaction::Redaction;
 

@@ -13,6 +13,8 @@ mod store;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
 
 use rustls::ServerConfig;
 use rustls::crypto::ring;
@@ -21,27 +23,32 @@ use rustls::sign::CertifiedKey;
 use tokio::sync::{oneshot, watch};
 
 use self::authority::Certificate;
-use self::brought::BroughtError;
+use self::brought::{BroughtError, check};
 pub use self::owner::{Settings, Started, start};
+use self::store::Kept;
 pub use self::store::{Store, folder, pem};
 
-/// The certificate that browsers were last shown, for who looks from outside.
+/// The certificate that browsers are shown at `now`, for who looks from outside.
 #[must_use]
-pub fn kept(state_dir: &Path) -> Option<Certificate> {
-    store::Store::new(state_dir).read().certificate
+pub fn kept(state_dir: &Path, now: SystemTime) -> Option<Certificate> {
+    let Kept { certificate, brought, key, .. } = Store::new(state_dir).read();
+    let own = certificate?;
+    let brought = brought.zip(key);
+    let brought = brought.and_then(|(chain, key)| check(&chain, &key, own.names.host(), now).ok());
+    Some(brought.map_or(own, |(brought, _)| brought))
 }
 
 /// The certificate of the device's own authority, for who looks from outside; needs the right
 /// to read the state directory.
 #[must_use]
 pub fn authority_certificate(state_dir: &Path) -> Option<Vec<u8>> {
-    store::Store::new(state_dir).authority_certificate()
+    Store::new(state_dir).authority_certificate()
 }
 
 /// What of the keys is not to leave the device, line by line.
 #[must_use]
 pub fn secrets(state_dir: &Path) -> Vec<String> {
-    store::Store::new(state_dir).secrets()
+    Store::new(state_dir).secrets()
 }
 
 /// What there is to show to browsers.
@@ -67,6 +74,8 @@ pub struct Serving {
     /// What is wrong with a brought certificate that is kept and not shown.
     pub passed_over: Option<String>,
     shown: Arc<CertifiedKey>,
+    /// Whether somebody was given the authority's certificate.
+    offered: AtomicBool,
 }
 
 /// Who has signed the certificate that is shown.
@@ -137,8 +146,13 @@ impl Tls {
     }
 
     /// Somebody was given the authority's certificate, and may trust it from now on.
-    pub fn offered(&self) {
-        let _ = self.asks.try_send(Ask::Offered);
+    pub fn offered(&self, serving: &Serving) {
+        // Once is enough: the owner is there for others too.
+        if !serving.offered.swap(true, Ordering::Relaxed)
+            && self.asks.try_send(Ask::Offered).is_err()
+        {
+            serving.offered.store(false, Ordering::Relaxed);
+        }
     }
 
     /// A request for a certificate for this device's name and key (RFC 2986), in PEM.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
@@ -10,7 +11,7 @@ use rcgen::KeyPair;
 use rustls::pki_types::CertificateDer;
 use tokio::sync::watch;
 
-use super::authority::{Authority, CertificateError, Names, request};
+use super::authority::{Authority, Certificate, CertificateError, Names, request};
 use super::brought::{check, with_key};
 use super::store::{Kept, Store};
 use super::{Ask, Serving, Source, State, Tls, TlsError};
@@ -85,7 +86,8 @@ impl Owner {
         match ask {
             Ask::Look => {}
             Ask::Offered => {
-                if !self.kept.offered && self.store.keep_offered().is_ok() {
+                if !self.kept.offered {
+                    self.told(self.store.keep_offered());
                     self.kept.offered = true;
                 }
             }
@@ -100,8 +102,7 @@ impl Owner {
                 drop(answer.send(forgotten));
             }
             Ask::NewAuthority(answer) => {
-                let (now, names) = ((self.settings.clock)(), (self.settings.names)());
-                let made = self.checked(now).and_then(|()| self.make_authority(&names, now));
+                let made = self.replace_authority();
                 self.look();
                 drop(answer.send(made));
             }
@@ -159,28 +160,32 @@ impl Owner {
         self.checked(now)?;
         if self.kept.key.is_none() {
             let key = KeyPair::generate().map_err(CertificateError::from)?;
-            self.store.keep_key(&key)?;
+            self.told(self.store.keep_key(&key));
             self.kept.key = Some(key);
         }
         let replace = self.kept.authority.as_ref().is_none_or(|authority| {
             let complete = authority.signable(&names) == names;
+            let Certificate { begins, ends, .. } = *authority.certificate();
+            // It begins later if the clock was wrong when it was made: nobody can trust it yet.
             !authority.may_sign_for(&names)
                 || (!complete && !self.kept.offered)
-                || authority.certificate().ends <= now
+                || !(begins..ends).contains(&now)
         });
         if replace {
-            self.make_authority(&names, now)?;
+            let authority = new_authority(&names, now)?;
+            self.told(self.store.keep_authority(&authority));
+            self.count_on(authority);
         }
         let (Some(key), Some(authority)) = (&self.kept.key, &self.kept.authority) else {
             unreachable!("both were made above")
         };
         let signable = authority.signable(&names);
-        let own = self.kept.certificate.take();
+        let own = self.kept.certificate.clone();
         let own = match own.filter(|own| !own.is_due(&signable, now)) {
             Some(own) => own,
             None => {
                 let own = authority.issue(key, &names, now)?;
-                self.store.keep_certificate(&own)?;
+                self.told(self.store.keep_certificate(&own));
                 own
             }
         };
@@ -200,17 +205,31 @@ impl Owner {
             }
         };
         let authority = authority.certificate().clone();
-        Ok(Serving { authority, certificate, source, left_out, passed_over, shown })
+        let offered = AtomicBool::new(self.kept.offered);
+        Ok(Serving { authority, certificate, source, left_out, passed_over, shown, offered })
     }
 
-    fn make_authority(&mut self, names: &Names, now: SystemTime) -> Result<(), TlsError> {
-        let key = KeyPair::generate().map_err(CertificateError::from)?;
-        let authority = Authority::new(names, key, now)?;
-        self.store.keep_authority(&authority)?;
+    /// A full disk, or one that cannot be written, keeps nobody from the device: what is not
+    /// stored counts until the program ends.
+    fn told(&self, stored: std::io::Result<()>) {
+        if let Err(error) = stored {
+            log::warn!("keys and certificates are not stored and end with this run: {error}");
+        }
+    }
+
+    fn count_on(&mut self, authority: Authority) {
         self.kept.authority = Some(authority);
         self.kept.offered = false;
         // Signed by the one before.
         self.kept.certificate = None;
+    }
+
+    fn replace_authority(&mut self) -> Result<(), TlsError> {
+        let (now, names) = ((self.settings.clock)(), (self.settings.names)());
+        self.checked(now)?;
+        let authority = new_authority(&names, now)?;
+        self.store.keep_authority(&authority)?;
+        self.count_on(authority);
         Ok(())
     }
 
@@ -231,6 +250,10 @@ impl Owner {
         self.look();
         Ok(())
     }
+}
+
+fn new_authority(names: &Names, now: SystemTime) -> Result<Authority, CertificateError> {
+    Authority::new(names, KeyPair::generate()?, now)
 }
 
 impl Serving {

@@ -89,6 +89,48 @@ fn before_the_day_of_the_build_nothing_is_made() {
 }
 
 #[test]
+fn an_authority_of_the_future_is_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut early = owner(folder.path(), names("door", &[]));
+    early.settings.clock = || SystemTime::UNIX_EPOCH + 2 * NOW;
+    let first = shown(&mut early);
+    early.answer(Ask::Offered);
+    let mended = shown(&mut owner(folder.path(), names("door", &[])));
+    assert_ne!(first.authority, mended.authority, "no browser takes it before it begins");
+}
+
+#[test]
+fn a_disk_that_takes_nothing_keeps_nobody_away() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("tls"), "where the folder should be").unwrap();
+    let settings = owner_settings(folder.path());
+    let (publish, _) = watch::channel(State::Waiting(String::new()));
+    let (store, kept) = (Store::new(folder.path()), Kept::default());
+    let mut device = Owner { settings, store, kept, publish, said: None };
+    let first = shown(&mut device);
+    assert!(first.is_as(&shown(&mut device)), "what is not stored counts all the same");
+    let (answer, mut answered) = tokio::sync::oneshot::channel();
+    device.answer(Ask::NewAuthority(answer));
+    assert!(matches!(answered.try_recv().unwrap(), Err(TlsError::Storing(_))));
+    assert!(first.is_as(&shown(&mut device)), "nothing was changed");
+}
+
+#[test]
+fn who_looks_from_outside_sees_what_browsers_are_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let now = SystemTime::UNIX_EPOCH + NOW;
+    assert_eq!(super::super::kept(folder.path(), now), None);
+    let own = shown(&mut owner(folder.path(), names("door", &[])));
+    assert_eq!(super::super::kept(folder.path(), now).as_ref(), Some(&own.certificate));
+    let key = Store::new(folder.path()).read().key.unwrap();
+    let fleet = new_authority(&Names::new("door", []), now).unwrap();
+    let brought = fleet.issue(&key, &Names::new("door", []), now).unwrap();
+    Store::new(folder.path()).keep_brought(Some(&store_pem(&brought.der))).unwrap();
+    assert_eq!(super::super::kept(folder.path(), now).as_ref(), Some(&brought));
+    assert_eq!(super::super::kept(folder.path(), brought.ends).as_ref(), Some(&own.certificate));
+}
+
+#[test]
 fn a_brought_certificate_is_shown_while_it_counts() {
     let folder = tempfile::tempdir().unwrap();
     let mut device = owner(folder.path(), names("door", &["192.168.1.20"]));

@@ -126,12 +126,21 @@ without_a_password() {
     told=$(journal --boot --output=cat)
     check "the journal tells the code" grep -qF "$(code)" <<<"$told"
     check "and the console" soon 10 grep -qF "$(code)" <(journalctl --unit=signpost-setup-code.service --no-pager --output=cat)
-    check "with the certificate's fingerprint" grep -qF "certificate SHA-256 $(fingerprint)" <<<"$told"
+    check "with the fingerprint that callers see" soon 10 tells_fingerprint
+    ip address add 192.0.2.2/24 dev seen
+    check "with that of a later address too" soon 60 covers 192.0.2.2
+    check "the console tells that one" soon 10 tells_fingerprint
+    told=$(journal --boot --output=cat)
+    check "and so does the journal" grep -qF "certificate SHA-256 $(fingerprint)" <<<"$told"
     cp /usr/share/doc/signpost/examples/production.toml /etc/signpost/signpost.toml.d/
     looked "as for the field, without a password"
     check "which it says" grep -q "^note   login: no password is set" /root/looked
     rm /etc/signpost/signpost.toml.d/production.toml
 }
+
+tells_fingerprint() { journalctl --unit=signpost-setup-code.service --no-pager --output=cat | grep '^certificate' | tail -n 1 | grep -qF "$(fingerprint)"; }
+# covers ADDRESS: whether the certificate that callers are shown does.
+covers() { openssl s_client -connect 127.0.0.1:443 </dev/null 2>/dev/null | openssl x509 -noout -ext subjectAltName | grep -qF "IP Address:$1"; }
 
 # Of the certificate that callers are shown.
 fingerprint() {
@@ -299,6 +308,52 @@ removal() {
     check "it leaves nothing: $(left)" test -z "$(left)"
 }
 
+card=/boot/firmware/signpost
+fleet=0123456789abcdef0123456789abcdef
+other="low-cloud-2958"
+
+# What an integrator puts on the card.
+set_up_data() {
+    mkdir -p $card
+    printf '[sessions]\nmax_viewers = 7\n' >$card/signpost.toml
+    printf 'fleet operator %s\n' "$fleet" >$card/token
+}
+taken() {
+    check "set-up data of the card is taken: $(ls $card)" test -z "$(ls $card)"
+    check "its configuration counts" grep -q '"max_viewers":7' <(api https://127.0.0.1/api/v1/config)
+    check "and its token" with "$fleet" 200
+}
+# with TOKEN STATUS: what it gets for an operator's route.
+with() { test "$(get --output /dev/null --write-out '%{http_code}' --header "Authorization: Bearer $1" https://127.0.0.1/api/v1/config)" = "$2"; }
+
+# The way back in of who has the card in his hand, and that nothing of before opens anything or
+# is told by what leaves the device.
+reset() {
+    local before
+    before=$(cat $token)
+    touch $card/reset-password
+    printf '7KQ2-M901\n' >$card/setup-code
+    check "the password is reset by the card" systemctl restart signpost-provision.service signpost.service
+    check "nothing of it stays there: $(ls $card)" test -z "$(ls $card)"
+    check "the code is the card's" test "$(code)" = 7KQ2-M901
+    check "a login of before has ended" with "$before" 401
+    check "and so has a token" with "$fleet" 401
+    get --json "{\"code\":\"7KQ2-M901\",\"password\":\"$other\"}" https://127.0.0.1/api/v1/setup | token_of
+    check "the device is set up again" api --output /dev/null https://127.0.0.1/api/v1/users
+    check "what was configured is as it was" grep -q '"max_viewers":7' <(api https://127.0.0.1/api/v1/config)
+    check "the token of before does not come back" with "$fleet" 401
+    api --max-time 60 --output /root/support.tar.gz https://127.0.0.1/api/v1/support-bundle
+    tar -xzOf /root/support.tar.gz >/root/support
+    api "https://127.0.0.1/api/v1/log?lines=1000" >>/root/support
+    check "the support bundle has the journal" grep -q "the device is set up" /root/support
+    printf '%s\n' "$password" "$other" "$before" "$(cat $token)" "$fleet" 7KQ2-M901 HELLO >/root/secrets
+    grep -v -- - /var/lib/signpost/tls/server.key >>/root/secrets
+    grep -v -- - /var/lib/signpost/tls/authority.key >>/root/secrets
+    cat /var/lib/signpost/password >>/root/secrets
+    check "no secret of before or after is in it: $(grep -oFf /root/secrets /root/support)" test -z "$(grep -oFf /root/secrets /root/support)"
+    own >/root/own
+}
+
 first_boot() {
     check "the package is installed" dpkg --install /root/signpost.deb
     check "the service is active at once" soon 30 is ActiveState active
@@ -314,6 +369,7 @@ first_boot() {
     upgrade
     log_in
     models
+    set_up_data
     touch /root/restarted
     check "it restarts the device" api --request POST https://127.0.0.1/api/v1/device/restart
     sleep 60
@@ -325,12 +381,14 @@ second_boot() {
     check "with the configuration that it had" soon 10 status_says "demo clip"
     check "with the password that it had" log_in
     check "with the setting that was stored" grep -q '"bitrate_kbps":1234' <(api https://127.0.0.1/api/v1/config)
+    taken
     check "with the model that it was given" soon 10 reads_with brought 2
     check "under the name that it was given" grep -qx hall-door /proc/sys/kernel/hostname
     local warnings
     journal --output=short-monotonic >/root/journal
     warnings=$(journal --priority=warning --boot --output=cat)
     check "nothing is to be warned of: $warnings" test -z "$warnings"
+    reset
     removal
     namesake
 }

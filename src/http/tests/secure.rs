@@ -114,6 +114,7 @@ async fn the_authority_can_be_had_in_every_form() {
     let profile = text(fixture.get("/api/v1/tls/authority.mobileconfig").await).await;
     let pem = tls::pem(&der);
     let data: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+    assert_eq!(text(fixture.get("/api/v1/tls/authority.pem").await).await, pem);
     assert!(profile.contains(&data) && profile.contains("com.apple.security.root"), "{profile}");
     let code = text(fixture.get("/api/v1/tls/fingerprint.svg").await).await;
     assert!(code.contains("<svg"), "{code:.80}");
