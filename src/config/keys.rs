@@ -244,6 +244,7 @@ const FILES: &str = "it names files of this device";
 const CODE: &str = "it names code that this device runs";
 const PRIVATE: &str = "what people sign is their own";
 const LOOP: &str = "too short a time restarts the device again and again";
+/// What `log.modules` takes, in words.
 pub const MODULE_LEVEL: &str = "MODULE=LEVEL, each MODULE once, of camera, cascade, checks, \
     config, device, diagnose, history, http, model, recognition, runtime, sessions, support, \
     tls, cli; LEVEL as log.level";

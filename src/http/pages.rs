@@ -168,7 +168,7 @@ async fn live(headers: HeaderMap) -> Response {
 /// The settings page.
 #[utoipa::path(get, path = "/settings", tag = "page", responses(
     (status = 200, description = "the settings page", content_type = "text/html"),
-    (status = 303, description = "not logged in: to /login; no operator: to /"),
+    (status = 303, description = "not logged in: to /login"),
 ))]
 async fn settings(headers: HeaderMap) -> Response {
     SETTINGS.answer(&headers)

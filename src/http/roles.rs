@@ -27,7 +27,8 @@ const ROUTES: &[(&str, Methods)] = &[
     ("/", &[("get", VIEWER)]),
     ("/login", &[("get", Nothing)]),
     ("/setup", &[("get", Nothing)]),
-    ("/settings", &[("get", OPERATOR)]),
+    // Of the own password for everybody; the rest asks for more where it is read.
+    ("/settings", &[("get", VIEWER)]),
     ("/diagnostics", &[("get", OPERATOR)]),
     // The pages' code, which is no secret.
     ("/page/{file}", &[("get", Nothing)]),

@@ -12,6 +12,11 @@ export async function accessCards({ me }) {
     return Promise.all([users(me), tokens(), logins()]);
 }
 
+/** For everybody who has a password. */
+export function accountCard({ me }) {
+    return me.user ? [card("account", said.own, ownPassword())] : [];
+}
+
 /** A table that is read anew after each change. */
 async function listed(path, rows, caption, columns, told) {
     const body = make("div", { class: "scroll", tabIndex: 0, role: "group", "aria-label": caption });
@@ -33,7 +38,7 @@ async function users(me) {
         make("div", { class: "actions" }, passwordOf(name, told), name !== "admin" && name !== me.user && remover(place("/api/v1/users", name), name, refresh, told)),
     ]);
     const { body, refresh } = await listed("/api/v1/users", rows, said.users, said.userColumns, told);
-    return card("users", said.users, body, make("p", {}, told.line), newUser(refresh), me.user ? ownPassword() : []);
+    return card("users", said.users, body, make("p", {}, told.line), newUser(refresh));
 }
 
 function roleOf(name, role, told) {
@@ -98,7 +103,7 @@ function ownPassword() {
         [present, next].forEach(({ input }) => (input.value = ""));
         return said.ownChanged;
     };
-    return folded(said.own, form(said.own, said.change, outcome(), change, present.row, next.row));
+    return form(said.own, said.change, outcome(), change, present.row, next.row);
 }
 
 const folded = (title, content) => make("details", {}, make("summary", { textContent: title }), content);

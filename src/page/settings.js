@@ -1,7 +1,7 @@
 // The settings page put together: what is set, by whom it may be, and a restart where one is needed.
 
 import { request } from "./api.js";
-import { accessCards } from "./access.js";
+import { accessCards, accountCard } from "./access.js";
 import { cameraCards } from "./camera.js";
 import { busy, outcome, reason } from "./card.js";
 import { certificateCard } from "./certificate.js";
@@ -46,6 +46,10 @@ async function part(cards) {
 }
 
 async function show() {
+    if (!may(me.role, "operator")) {
+        at("cards").replaceChildren(...(await part(accountCard)));
+        return;
+    }
     settings.config = await request("GET", "/api/v1/config");
     const admin = may(me.role, "administrator");
     const sections = SECTIONS.filter(({ role = "operator" }) => may(me.role, role));
@@ -56,6 +60,7 @@ async function show() {
         admin && part(accessCards),
         admin && part(certificateCard),
         part(deviceCards),
+        part(accountCard),
     ]);
     const all = cards.flat().filter(Boolean);
     at("cards").replaceChildren(...all);

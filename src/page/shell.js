@@ -9,7 +9,7 @@ const RANKS = ["viewer", "operator", "administrator"];
 /** Every page with the role that it needs. */
 const PAGES = [
     { name: "live", path: "/", role: "viewer" },
-    { name: "settings", path: "/settings", role: "operator" },
+    { name: "settings", path: "/settings", role: "viewer" },
     { name: "diagnostics", path: "/diagnostics", role: "operator" },
     { name: "trust", path: "/trust", role: "viewer" },
 ];

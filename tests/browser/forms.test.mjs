@@ -86,7 +86,7 @@ test("each sentence of a refusal stands at its field, and the others are told to
 
 test("a role is shown the pages that it can open", () => {
     const names = (role) => pagesFor(role).map(({ name }) => name);
-    assert.deepEqual(names("viewer"), ["live", "trust"]);
+    assert.deepEqual(names("viewer"), ["live", "settings", "trust"]);
     assert.deepEqual(names("operator"), ["live", "settings", "diagnostics", "trust"]);
     assert.deepEqual(names("administrator"), names("operator"));
     assert.deepEqual(names("somebody new"), []);

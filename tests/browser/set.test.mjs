@@ -204,7 +204,7 @@ test("a connection test that fails says where and what to do", async () => {
 
 test("every field is named in words, not by its key", async () => {
     const viewer = await Viewer.open(browser, at("/settings"));
-    await viewer.page.getByLabel("Paths").waitFor();
+    await viewer.page.getByLabel("Paths", { exact: true }).waitFor();
     const labels = await viewer.page.locator("label").allTextContents();
     assert.ok(labels.length > 20, `${labels}`);
     assert.deepEqual(labels.filter((label) => label.includes("_")), []);
