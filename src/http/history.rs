@@ -9,7 +9,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{App, Problem};
 use crate::history::Columns;
-use crate::sessions::{ConnectionReport, Ended, Moment, Step};
+use crate::sessions::{ConnectionReport, Ended, Entered, Moment};
 
 /// The two routes.
 pub fn routes() -> OpenApiRouter<App> {
@@ -24,7 +24,7 @@ struct HistoryQuery {
     /// Number of the first one that is wanted, such as "next" of the last answer; all if left
     /// out.
     #[param(minimum = 0, example = 0)]
-    from: Option<u64>,
+    from: Option<u32>,
 }
 
 /// Figures of the last ten minutes, a sample every two seconds.
@@ -56,7 +56,7 @@ async fn history(
         const HINT: &str = "GET /api/v1/history?from=120, or without from for all";
         Problem::new(rejection.status(), "query not understood", rejection.body_text(), HINT)
     })?;
-    Ok(Json(app.history.since(query.from.unwrap_or(0))))
+    Ok(Json(app.history.since(query.from.unwrap_or(0).into())))
 }
 
 /// Who looks, and how the connections came about.
@@ -76,7 +76,7 @@ struct SessionView {
     /// Name of the camera that it looks at.
     camera: String,
     /// The last states it went through, oldest first.
-    path: Vec<Step>,
+    path: Vec<Entered>,
     /// Its connections that are not being torn down, oldest first.
     connections: Vec<ConnectionView>,
 }

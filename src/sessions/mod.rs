@@ -70,7 +70,7 @@ pub(crate) use ice::configure as configure_ice;
 pub use id::{ConnectionId, NoId, SessionId};
 pub use offer::SDP_LIMIT;
 pub use outbox::{OUTBOX_BYTES, OUTBOX_TIME};
-pub use report::{Channels, ConnectionReport, Ended, Moment, SessionReport, Step};
+pub use report::{Channels, ConnectionReport, Ended, Entered, Moment, SessionReport};
 pub use session::Phase;
 pub use timeline::Part;
 pub use trickle::{FRAGMENT_LIMIT, TrickleError};

@@ -26,14 +26,14 @@ pub struct SessionReport {
     /// Name of the camera that it looks at.
     pub camera: String,
     /// The last states it went through, oldest first.
-    pub path: Vec<Step>,
+    pub path: Vec<Entered>,
     /// Its connections that are not being torn down, oldest first.
     pub connections: Vec<ConnectionReport>,
 }
 
 /// A state that a session entered.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub struct Step {
+pub struct Entered {
     /// The state.
     pub phase: Phase,
     /// Seconds ago.
@@ -185,7 +185,7 @@ pub(super) fn sessions(
         path: session
             .path()
             .iter()
-            .map(|(phase, at)| Step { phase: *phase, ago_s: seconds(now.saturating_sub(*at)) })
+            .map(|(phase, at)| Entered { phase: *phase, ago_s: seconds(now.saturating_sub(*at)) })
             .collect(),
         connections: session
             .connections()

@@ -28,12 +28,12 @@ export async function run(stage) {
     await mallory.ended;
 
     const said = mallory.lines.at(-1);
-    const { requests, served, refused, errors, unanswered, seconds: took } = said ?? {};
+    const { requests, served, refused, put_off: putOff, errors, unanswered, seconds: took } = said ?? {};
     const least = stage.choose(0.95, 0.3);
     const rate = requests / took / REQUESTS_PER_S;
     stage.row("requests really made", `>= ${100 * least} %${stage.coarse}`, said ? `${(100 * rate).toFixed(0)} %: ${requests} in ${took.toFixed(1)} s` : mallory.said.slice(-200), rate >= least);
     stage.row("answers that are the server's fault", "0", errors, errors === 0);
-    stage.row("(the others)", "-", `${served} served, ${refused} refused, ${unanswered} without an answer`);
+    stage.row("(the others)", "-", `${served} served, ${refused} refused, ${putOff} put off with 503 and Retry-After, ${unanswered} without an answer`);
     stage.row("memory above the quiet part", `<= ${MEMORY_MB} MB`, `${grown.toFixed(1)} MB`, grown <= MEMORY_MB);
     stage.logRow("hostile requests");
 }

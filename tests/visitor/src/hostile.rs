@@ -68,7 +68,9 @@ struct Tally {
     served: u32,
     /// 4xx
     refused: u32,
-    /// 5xx
+    /// 503 with Retry-After: others are served just now
+    put_off: u32,
+    /// Any other 5xx
     errors: u32,
     /// The connection ended without one: what was sent is no HTTP, or the device is full.
     unanswered: u32,
@@ -92,10 +94,19 @@ pub fn hostile(address: &str, rate: f64, duration: Duration, seed: u64) {
     print(&line);
 }
 
+/// Of an answer.
+#[derive(Clone, Copy)]
+struct Status {
+    code: u16,
+    /// Whether it says when to come back.
+    retries: bool,
+}
+
 impl Tally {
-    fn count(&mut self, status: Option<u16>) {
+    fn count(&mut self, status: Option<Status>) {
         self.requests += 1;
-        *match status {
+        *match status.map(|status| status.code) {
+            Some(503) if status.is_some_and(|status| status.retries) => &mut self.put_off,
             Some(500..) => &mut self.errors,
             Some(400..500) => &mut self.refused,
             Some(_) => &mut self.served,
@@ -108,6 +119,7 @@ impl Tally {
             requests: self.requests + more.requests,
             served: self.served + more.served,
             refused: self.refused + more.refused,
+            put_off: self.put_off + more.put_off,
             errors: self.errors + more.errors,
             unanswered: self.unanswered + more.unanswered,
             seconds: self.seconds,
@@ -138,7 +150,7 @@ fn at_pace(
 }
 
 /// The status of the answer, and the connection if it can be used again.
-fn ask(mut stream: TcpStream, bytes: &[u8]) -> Option<(u16, Option<TcpStream>)> {
+fn ask(mut stream: TcpStream, bytes: &[u8]) -> Option<(Status, Option<TcpStream>)> {
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
     stream.set_write_timeout(Some(PATIENCE)).ok()?;
     // The device may have answered and shut before it has all.
@@ -164,9 +176,12 @@ fn ask(mut stream: TcpStream, bytes: &[u8]) -> Option<(u16, Option<TcpStream>)> 
     Some((status(&answer)?, None))
 }
 
-fn status(answer: &[u8]) -> Option<u16> {
+fn status(answer: &[u8]) -> Option<Status> {
     let line = answer.strip_prefix(b"HTTP/1.")?.get(2..5)?;
-    std::str::from_utf8(line).ok()?.parse().ok()
+    let code = std::str::from_utf8(line).ok()?.parse().ok()?;
+    let head = answer.split(|byte| *byte == b'{').next().unwrap_or_default();
+    let retries = String::from_utf8_lossy(head).to_ascii_lowercase().contains("\r\nretry-after:");
+    Some(Status { code, retries })
 }
 
 /// Whether all of it is there.
