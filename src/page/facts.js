@@ -16,7 +16,7 @@ export function factsOf(device) {
         [said.model, device.model],
         [said.uptime, device.device_uptime_s === undefined || device.device_uptime_s === null ? undefined : words.lasting(device.device_uptime_s)],
         [said.temperature, temperatures.map(({ name, celsius }) => said.degrees(name, celsius)).join(", ")],
-        [said.power, power ? [named.join(", ") || said.good, before.length > 0 && said.sinceBoot(before.join(", "))].filter(Boolean).join("; ") : missing.power],
+        [said.power, power ? [named.join(", ") || said.good, before.length > 0 && said.sinceBoot(before.join(", "))].filter(Boolean).join("; ") : missing.power && said.noPower],
         [said.cpu, cpu && cpu.busy !== null && cpu.busy !== undefined ? said.busy(cpu.busy, cpu.cores) : undefined],
         [said.memory, memory && said.free(memory.available_bytes ?? memory.free_bytes, memory.total_bytes)],
         [said.disk, disk && said.free(disk.free_bytes, disk.total_bytes)],

@@ -98,6 +98,7 @@ test("the live page", async () => {
     await looks("live", "open", "/", async (viewer) => {
         await viewer.connects();
         await viewer.until("stats.link && stats.hits > 20");
+        await viewer.page.locator("#chip-figures", { hasText: "bit/s" }).waitFor();
     });
 });
 
