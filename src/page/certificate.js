@@ -2,7 +2,7 @@
 
 import { Refused, request } from "./api.js";
 import { action, card, outcome } from "./card.js";
-import { make } from "./dom.js";
+import { bytes, make } from "./dom.js";
 import { words } from "./words.js";
 
 const said = words.settings.certificate;
@@ -37,7 +37,7 @@ function facts(certificate, label) {
     if (!certificate) return "";
     const { fingerprint, names = [], ends } = certificate;
     return make("dl", {},
-        make("dt", { textContent: label }), make("dd", {}, make("code", { class: "fingerprint", textContent: fingerprint })),
+        make("dt", { textContent: label }), make("dd", {}, make("code", { class: "fingerprint" }, bytes(fingerprint))),
         names.length > 0 ? [make("dt", { textContent: said.names }), make("dd", { textContent: names.join(", ") })] : [],
         ends ? [make("dt", { textContent: said.until }), make("dd", { textContent: words.moment(ends) })] : []);
 }

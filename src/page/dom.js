@@ -42,3 +42,6 @@ export function table(caption, headings, rows) {
         make("thead", {}, make("tr", {}, cells("th", headings))),
         make("tbody", {}, rows.map((row) => make("tr", {}, cells("td", row)))));
 }
+
+/** A fingerprint that goes on in the next line after a whole byte. */
+export const bytes = (text) => text.split(":").flatMap((byte, i) => (i === 0 ? [byte] : [":", make("wbr"), byte]));

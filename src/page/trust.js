@@ -1,6 +1,7 @@
 // How to trust the device's own authority, in two steps.
 
 import { request } from "./api.js";
+import { bytes } from "./dom.js";
 import { shell } from "./shell.js";
 import { words } from "./words.js";
 
@@ -12,7 +13,7 @@ async function show() {
     else if (waiting) problem.textContent = words.trust.waiting(waiting);
     else if (source === "brought") problem.textContent = words.trust.brought;
     else {
-        document.getElementById("fingerprint").textContent = authority.fingerprint;
+        document.getElementById("fingerprint").replaceChildren(...bytes(authority.fingerprint));
         const code = document.getElementById("code");
         code.alt = words.trust.code;
         code.src = "/api/v1/tls/fingerprint.svg";
