@@ -349,7 +349,7 @@ export const words = {
         range: ({ kind, min, max, allowed, unit }) => {
             if (kind === "flag" || kind === "word") return "";
             const units = { pixels: "Pixel", "frames a second": "Bilder in der Sekunde", viewers: "Zuschauer", seconds: "Sekunden", bytes: "Bytes", "offers a minute": "in der Minute", threads: "Threads", hours: "Stunden" };
-            const range = min === undefined ? allowed : `${min} bis ${max}`;
+            const range = min === undefined ? `Erlaubt: ${allowed}` : `${min} bis ${max}`;
             return `${[range, units[unit] ?? unit].filter(Boolean).join(" ")}${kind === "even" ? ", gerade" : ""}.`;
         },
         on: "ein",
@@ -421,7 +421,7 @@ export const words = {
             "http.listen_https": { label: "Adressen von HTTPS" },
             "http.plain": { label: "Ohne TLS" },
             "http.allowed_hosts": { label: "Weitere Namen des Geräts", help: "Einer in jeder Zeile." },
-            "http.allowed_origins": { label: "Fremde Seiten, die zusehen dürfen", help: "Eine in jeder Zeile, etwa https://wall.example" },
+            "http.allowed_origins": { label: "Fremde Seiten, die zusehen dürfen", help: "Eine in jeder Zeile, etwa https://wall.example." },
             "log.level": { label: "Stufe", help: "info genügt im Alltag, debug hilft bei der Fehlersuche." },
             "log.modules": { label: "Stufen von Teilen", help: "Etwa camera=debug." },
             "log.signs": { label: "Was gebärdet wird" },

@@ -345,7 +345,7 @@ export const words = {
         shut: (reason) => `Set in the device's files alone: ${reason}.`,
         range: ({ kind, min, max, allowed, unit }) => {
             if (kind === "flag" || kind === "word") return "";
-            const range = min === undefined ? allowed : `${min} to ${max}`;
+            const range = min === undefined ? `Allowed: ${allowed}` : `${min} to ${max}`;
             return `${[range, unit].filter(Boolean).join(" ")}${kind === "even" ? ", even" : ""}.`;
         },
         on: "on",
@@ -417,7 +417,7 @@ export const words = {
             "http.listen_https": { label: "Addresses of HTTPS" },
             "http.plain": { label: "Without TLS" },
             "http.allowed_hosts": { label: "Further names of the device", help: "One on each line." },
-            "http.allowed_origins": { label: "Pages of others that may watch", help: "One on each line, such as https://wall.example" },
+            "http.allowed_origins": { label: "Pages of others that may watch", help: "One on each line, such as https://wall.example." },
             "log.level": { label: "Level", help: "info is enough for every day; debug for finding a fault." },
             "log.modules": { label: "Levels of parts", help: "Such as camera=debug." },
             "log.signs": { label: "What is signed" },
