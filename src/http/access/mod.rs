@@ -243,7 +243,14 @@ impl Access {
             drop(turn);
             right.map(|name| (name, hash))
         });
-        judged.await.map_err(|_| LoginError::Busy)?.ok_or(LoginError::Wrong)
+        let (name, hash) = judged.await.map_err(|_| LoginError::Busy)?.ok_or(LoginError::Wrong)?;
+        // Another password may have been set meanwhile.
+        let administrators = self.read_password().await?;
+        let present = self.lock().password_of(name.text(), &administrators);
+        match present {
+            Some((name, present)) if present == hash => Ok((name, hash)),
+            _ => Err(LoginError::Wrong),
+        }
     }
 
     /// Who a request is from; `None`: nobody who may come in.

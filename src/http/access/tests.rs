@@ -50,6 +50,26 @@ fn address_that_others_reach_needs_a_password() {
 }
 
 #[tokio::test]
+async fn a_password_that_is_changed_while_it_is_checked_opens_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    set(folder.path(), "correct horse");
+    let access = Access::new(&config("0.0.0.0:0", folder.path()), Entry::Password).unwrap();
+    let access = Arc::new(access);
+    let all = u32::try_from(HASHES).unwrap();
+    let turns = access.hashing.clone().acquire_many_owned(all).await.unwrap();
+    let checked = access.clone();
+    let login =
+        tokio::spawn(async move { checked.log_in(HERE, None, "correct horse".into()).await });
+    while access.refused() == 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    set(folder.path(), "another horse");
+    drop(turns);
+    assert!(matches!(login.await.unwrap(), Err(LoginError::Wrong)));
+    assert!(access.log_in(HERE, None, "another horse".into()).await.is_ok());
+}
+
+#[tokio::test]
 async fn right_password_opens_until_logout() {
     let folder = tempfile::tempdir().unwrap();
     set(folder.path(), "correct horse");
