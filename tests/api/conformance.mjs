@@ -18,7 +18,7 @@ const OWN_TOKEN = "conformance";
 const LEFT_OUT = [
     ["/api/v1/device/restart", "restarts the machine: tests/package"],
     ["/api/v1/device/name", "names the machine: src/http/tests, tests/package"],
-    ["/api/v1/device/time", "sets the machine's clock: src/device, tests/package"],
+    ["/api/v1/device/time", "sets the machine's clock: src/http/tests, tests/package"],
     ["/api/v1/checks/golden-clip", "reads a clip for seconds each time: tests/browser"],
     ["/api/v1/stream.mjpeg", "has no end: tests/http.rs, tests/browser"],
     ["/api/v1/knock", "is a WebSocket: tests/browser"],

@@ -218,6 +218,8 @@ asks() {
     check "it is found as hall-door.local at once" soon 5 getent hosts hall-door.local
     check "it is named so again" names hall-door
     check "the page is opened under it" grep -qE '"status":"(healthy|degraded)"' <(get --header "Host: hall-door.local" http://127.0.0.1/healthz)
+    check "it sets the zone of the clock" api --request PUT --json '{"zone":"Europe/Berlin"}' https://127.0.0.1/api/v1/device/time
+    check "which is the device's then" grep -q Europe/Berlin <(readlink /etc/localtime)
     check "a setting is stored" api --request PATCH --json '{"encoder":{"bitrate_kbps":1234}}' https://127.0.0.1/api/v1/config
 }
 
