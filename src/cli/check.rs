@@ -208,11 +208,14 @@ fn https(config: &Config, service: Option<&Service>) -> Option<Outcome> {
         None => !config.http.listen_https.is_empty(),
     };
     secure.then(|| match tls::kept(config.state_dir(), SystemTime::now()) {
-        Some(certificate) => Fine(format!(
-            "for {}, certificate SHA-256 {}",
-            certificate.names.host(),
-            certificate.fingerprint()
-        )),
+        Some(certificate) => {
+            let (host, shown) = (certificate.names.host(), certificate.fingerprint());
+            let authority = tls::authority_certificate(config.state_dir());
+            let authority = authority.map(|der| tls::authority::fingerprint(&der));
+            let authority = authority.map(|it| format!(", authority SHA-256 {it}"));
+            let authority = authority.unwrap_or_default();
+            Fine(format!("for {host}, certificate SHA-256 {shown}{authority}"))
+        }
         None if service.is_some() => Note(
             "there is no certificate, or it cannot be read: run this with sudo; it is made when \
              the service starts"

@@ -10,7 +10,8 @@ use crate::http::access::password::{self, PasswordError};
 use crate::http::access::setup;
 use crate::tls;
 
-/// Prints the code, where it is typed, and the fingerprint that the browser shows there.
+/// Prints the code, where it is typed, the fingerprint that the browser shows there, and that of
+/// the authority, which the page /trust shows.
 ///
 /// # Errors
 /// The device is set up, or has not been started yet.
@@ -28,6 +29,9 @@ pub fn tell(config: &Config) -> Result<(), Failure> {
     if let Some(certificate) = tls::kept(config.state_dir(), SystemTime::now()) {
         println!("open https://{}/setup", certificate.names.host());
         println!("certificate SHA-256 {}", certificate.fingerprint());
+    }
+    if let Some(authority) = tls::authority_certificate(config.state_dir()) {
+        println!("authority SHA-256 {}", tls::authority::fingerprint(&authority));
     }
     Ok(())
 }

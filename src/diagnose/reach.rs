@@ -151,7 +151,7 @@ fn untrusted(page: &str) -> String {
     format!(
         "save the device's authority from http://{page}/trust, compare its fingerprint with the \
          one on the device, and name the file by --authority; ask for the device by its name, \
-         as NAME.local. On the device itself run this with sudo"
+         as NAME.local. On the device itself run this with sudo and without an address"
     )
 }
 

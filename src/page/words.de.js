@@ -275,7 +275,7 @@ export const words = {
         load: "Laden Sie ihr Zertifikat, und vergleichen Sie.",
         file: "Zertifikat (Windows, Android, Linux)",
         profile: "Profil (iPhone, iPad, Mac)",
-        compare: "Ihr System zeigt diesen Fingerabdruck (SHA-256), bevor es vertraut. Es muss der Fingerabdruck der Zertifizierungsstelle sein, den das Protokoll des Geräts nennt, und sudo signpost check auf ihm:",
+        compare: "Ihr System zeigt diesen Fingerabdruck (SHA-256), bevor es vertraut. Auf dem Gerät nennt sudo signpost check denselben, als den seiner Zertifizierungsstelle (authority):",
         code: "Der Fingerabdruck als QR-Code",
         open: "Vertrauen Sie ihm, und öffnen Sie dann die Kamera unter ihrem Namen.",
         ios: "iPhone, iPad: Einstellungen, Profil geladen, Installieren. Dann Allgemein, Info, Zertifikatsvertrauenseinstellungen: einschalten.",
@@ -292,7 +292,7 @@ export const words = {
     waiting: {
         title: "Dieses Gerät wartet auf die Uhrzeit",
         why: "Seine Uhr zeigt einen Tag, an dem sein eigenes Programm noch nicht gebaut war. Daher kann es noch kein Zertifikat für eine sichere Verbindung machen.",
-        todo: "Es nimmt die Zeit aus seinem Netz, sobald es eines hat. Von Hand, auf dem Gerät, mit der jetzigen Zeit: sudo timedatectl set-time \"2030-01-31 12:00\"",
+        todo: "Es nimmt die Zeit aus seinem Netz, sobald es eines hat. Von Hand, auf dem Gerät, mit der jetzigen Zeit: sudo timedatectl set-ntp false; sudo timedatectl set-time \"2030-01-31 12:00\"",
         again: "Diese Seite sieht alle zehn Sekunden wieder nach.",
     },
 
@@ -405,7 +405,7 @@ export const words = {
             "camera.flip": { label: "Drehung", help: "Für eine Kamera, die kopfüber hängt." },
             "encoder.prefer": { label: "Encoder", help: "Automatisch nimmt den ersten, der auf diesem Gerät läuft." },
             "encoder.bitrate_kbps": { label: "Bitrate", help: "Höchstens; weniger, wo das Netz es braucht." },
-            "encoder.min_bitrate_kbps": { label: "Niedrigste Bitrate", help: "So weit geht sie für langsame Netze hinunter." },
+            "encoder.min_bitrate_kbps": { label: "Niedrigste Bitrate", help: "So weit geht sie für langsame Netze hinunter; solange es ein kleineres Bild gibt, nicht unter 30 % der Bitrate." },
             "encoder.low_rendition": { label: "Kleineres Bild", help: "Ein zweites, für Zuschauer mit langsamem Weg." },
             "sessions.max_viewers": { label: "Zuschauer höchstens", help: "Zur selben Zeit." },
             "sessions.keepalive_s": { label: "Lebenszeichen", help: "Zeit zwischen zweien." },

@@ -272,7 +272,7 @@ export const words = {
         load: "Load its certificate, and compare.",
         file: "Certificate (Windows, Android, Linux)",
         profile: "Profile (iPhone, iPad, Mac)",
-        compare: "Your system shows this fingerprint (SHA-256) before it trusts. It must be the one of the authority that the device's journal names, and that sudo signpost check tells on it:",
+        compare: "Your system shows this fingerprint (SHA-256) before it trusts. On the device, sudo signpost check tells the same one of its authority:",
         code: "The fingerprint as a QR code",
         open: "Trust it, then open the camera by its name.",
         ios: "iPhone, iPad: Settings, Profile Downloaded, Install. Then General, About, Certificate Trust Settings: switch it on.",
@@ -289,7 +289,7 @@ export const words = {
     waiting: {
         title: "This device waits for the time",
         why: "Its clock says a day before its own program was built, so it cannot make the certificate of a secure connection yet.",
-        todo: "It takes the time from its network as soon as there is one. By hand, on the device, with the present time: sudo timedatectl set-time \"2030-01-31 12:00\"",
+        todo: "It takes the time from its network as soon as there is one. By hand, on the device, with the present time: sudo timedatectl set-ntp false; sudo timedatectl set-time \"2030-01-31 12:00\"",
         again: "This page looks again every ten seconds.",
     },
 
@@ -401,7 +401,7 @@ export const words = {
             "camera.flip": { label: "Turning", help: "For a camera that hangs upside down." },
             "encoder.prefer": { label: "Encoder", help: "Automatic takes the first that works on this device." },
             "encoder.bitrate_kbps": { label: "Bit rate", help: "At most; less where the network needs it." },
-            "encoder.min_bitrate_kbps": { label: "Lowest bit rate", help: "It goes down to this for slow networks." },
+            "encoder.min_bitrate_kbps": { label: "Lowest bit rate", help: "It goes down to this for slow networks; while there is a smaller picture, not below 30 % of the bit rate." },
             "encoder.low_rendition": { label: "Smaller picture", help: "A second one, for viewers with a slow path." },
             "sessions.max_viewers": { label: "Viewers at most", help: "At the same time." },
             "sessions.keepalive_s": { label: "Keepalive", help: "Time between two." },

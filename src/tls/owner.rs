@@ -150,7 +150,7 @@ impl Owner {
         }
         Err(TlsError::NotNow(
             "the clock is before the day on which this program was built: the device waits for \
-             the time of its network (`timedatectl` sets it by hand)"
+             the time of its network (`timedatectl set-ntp false`, then `timedatectl set-time` set it by hand)"
                 .to_owned(),
         ))
     }
