@@ -155,8 +155,12 @@ fn line(message: &str) -> String {
 /// What is written into journal and core, and what of it must not come out.
 fn planted(device: &Device, tokens: &[String]) -> (Vec<String>, Vec<String>) {
     let read = |name: &str| std::fs::read_to_string(device.state().join(name)).unwrap();
-    let keys = format!("{}{}", read("tls/server.key"), read("tls/authority.key"));
-    let keys = keys.lines().filter(|line| !line.starts_with('-')).map(str::to_owned);
+    let lines = |name: &str| -> Vec<String> {
+        let text = read(name);
+        let key = text.split("PRIVATE KEY-----").nth(1).unwrap().lines();
+        key.filter(|line| !line.is_empty() && !line.starts_with('-')).map(str::to_owned).collect()
+    };
+    let keys = [lines("tls/server.key"), lines("tls/authority.pem")].concat().into_iter();
     let accounts: Value = serde_json::from_str(&read("accounts.json")).unwrap();
     let hash = |pointer: &str| accounts.pointer(pointer).unwrap().as_str().unwrap().to_owned();
     let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();

@@ -86,17 +86,20 @@ pub fn take(places: &Places) -> io::Result<Vec<String>> {
     let (found, mut left) = found(folder);
     let (steps, wrong) = plan::plan(&found, places.device());
     left.extend(wrong);
+    let mut waits = false;
     for Step { files, action } in steps {
         let named = |why: String| files.iter().map(move |file| Left { file, why: why.clone() });
-        let resets = matches!(action, Action::Reset);
-        if let Err(error) = places.perform(action) {
-            left.extend(named(format!("it could not be taken: {error}")));
-            if resets {
-                // What follows was planned for a device without users.
-                break;
-            }
+        if waits {
+            // It was planned for a device without users.
+            left.extend(named(format!("it waits for {}", plan::RESET)));
             continue;
         }
+        waits = matches!(action, Action::Reset);
+        if let Err(error) = places.perform(action) {
+            left.extend(named(format!("it could not be taken: {error}")));
+            continue;
+        }
+        waits = false;
         log::info!("taken from the boot partition: {}", files.join(", "));
         for file in files {
             if let Err(error) = wipe(&folder.join(file)) {
@@ -242,7 +245,7 @@ impl Places {
                 let keys = self.keys()?;
                 keys.keep_authority(&authority)?;
                 // Who brought it trusts it already: no new address makes another of it.
-                keys.keep_offered()
+                keys.keep_offered(&authority)
             }
             Action::Certificate { chain, key } => {
                 let keys = self.keys()?;
@@ -436,7 +439,7 @@ mod tests {
         };
         let told = put(&places);
         assert!(told.iter().all(|line| line.contains("is no folder")), "{told:?}");
-        assert!(!elsewhere.join("authority.key").exists());
+        assert!(!elsewhere.join("authority.pem").exists());
         fs::remove_file(places.state_dir.join("tls")).unwrap();
         assert_eq!(put(&places), [""; 0]);
         assert!(Store::new(&places.state_dir).read().offered, "it is trusted by who brought it");

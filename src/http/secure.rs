@@ -42,6 +42,9 @@ const PLAIN: &[&str] = &[
     "/api/v1/tls/fingerprint.svg",
 ];
 
+/// Where the set-up code and new passwords are typed and sent, which are for nobody else's ears.
+const NEVER_PLAIN: &[&str] = &["/setup", "/api/v1/setup", "/settings", "/api/v1/me/password"];
+
 /// The answer to a request without TLS that is not to be served so; `None`: it is.
 pub fn in_place_of(
     app: &App,
@@ -65,9 +68,8 @@ pub fn in_place_of(
         let is_page = reads && route.is_some_and(pages::is_page);
         return Some(if is_page { pages::waiting() } else { problem.into_response() });
     }
-    // The code and the first password are for nobody else's ears.
-    let sets_up = route.is_some_and(|route| ["/setup", "/api/v1/setup"].contains(&route));
-    let views = !sets_up && app.settled.borrow().now.http.plain == Plain::View;
+    let secret = route.is_some_and(|route| NEVER_PLAIN.contains(&route));
+    let views = !secret && app.settled.borrow().now.http.plain == Plain::View;
     if views && matches!(need, Need::Nothing | Need::Role(Role::Viewer)) {
         return None;
     }

@@ -26,10 +26,13 @@ function mistake() {
     return undefined;
 }
 
-/** Where the camera is found from now on: who came by its old name has to go by the new one. */
-function address(name) {
-    if (!name || !location.hostname.endsWith(".local")) return "/";
-    return `${location.protocol}//${name}.local${location.port && `:${location.port}`}/`;
+/** Who came by the old name has to go by the new one, which has a login of its own. */
+function moved(name) {
+    const place = `${location.protocol}//${name}.local${location.port && `:${location.port}`}/`;
+    const link = Object.assign(document.createElement("a"), { href: place, textContent: place });
+    const told = Object.assign(document.createElement("p"), { textContent: words.setup.moved });
+    form.replaceChildren(told, link);
+    link.focus();
 }
 
 async function setUp() {
@@ -40,7 +43,9 @@ async function setUp() {
             ...(name.value && { name: name.value.toLowerCase() }),
         });
         if (remark) alert(words.setup.remark(remark));
-        location.replace(remark ? "/" : address(name.value.toLowerCase()));
+        const renamed = name.value && !remark && location.hostname.endsWith(".local");
+        if (renamed) moved(name.value.toLowerCase());
+        else location.replace("/");
     } catch (error) {
         wrong.textContent = reason(error);
         const at = error.status === 401 || error.status === 429 ? code : password;
@@ -74,7 +79,7 @@ name.addEventListener("input", () => {
 async function look() {
     try {
         const answer = await fetch("/setup", { cache: "no-store", redirect: "manual" });
-        if (answer.type === "opaqueredirect" && !enter.disabled) location.reload();
+        if (answer.type === "opaqueredirect" && enter.isConnected && !enter.disabled) location.reload();
     } catch {
         // The device restarts, or the network is away: it is asked again.
     }

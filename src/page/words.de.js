@@ -244,6 +244,7 @@ export const words = {
         where: "Auf dem Bildschirm des Geräts und in seinem Protokoll, etwa 7KQ2-M901. Oder führen Sie auf ihm aus: sudo signpost setup-code",
         name: "Name (freiwillig)",
         found: (name) => `Sie wird als ${name}.local zu finden sein`,
+        moved: "Die Kamera ist eingerichtet. Von jetzt an ist sie unter ihrem neuen Namen zu finden; Ihr Browser fragt dort noch einmal, ob Sie ihr vertrauen. Melden Sie sich dort als admin an:",
         password: "Passwort von admin",
         rule: "Mindestens 8 Zeichen; keines, das schnell erraten ist.",
         again: "Noch einmal",

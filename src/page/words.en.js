@@ -241,6 +241,7 @@ export const words = {
         where: "On the device's screen and in its journal, as 7KQ2-M901. Or run on it: sudo signpost setup-code",
         name: "Name (optional)",
         found: (name) => `It will be found as ${name}.local`,
+        moved: "The camera is set up. From now on it is found by its new name, for which your browser asks once more whether you trust it. Log in there as admin:",
         password: "Password of admin",
         rule: "At least 8 characters; none that is soon guessed.",
         again: "Once more",

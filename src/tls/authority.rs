@@ -13,6 +13,11 @@ use rcgen::{
     GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints, PublicKeyData,
     SanType,
 };
+use rustls::RootCertStore;
+use rustls::client::verify_server_cert_signed_by_trust_anchor;
+use rustls::crypto::ring;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::ParsedCertificate;
 use sha2::{Digest, Sha256};
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -162,6 +167,25 @@ impl Authority {
     #[must_use]
     pub fn signable(&self, names: &Names) -> Names {
         names.within(&self.certificate.names)
+    }
+
+    /// Whether who trusts it takes `leaf` at `now`.
+    #[must_use]
+    pub fn vouches_for(&self, leaf: &Certificate, now: SystemTime) -> bool {
+        let mut roots = RootCertStore::empty();
+        let leaf = CertificateDer::from(&*leaf.der);
+        let (Ok(()), Ok(leaf), Ok(now)) = (
+            roots.add(CertificateDer::from(&*self.certificate.der)),
+            ParsedCertificate::try_from(&leaf),
+            now.duration_since(SystemTime::UNIX_EPOCH),
+        ) else {
+            return false;
+        };
+        let (now, algorithms) = (
+            UnixTime::since_unix_epoch(now),
+            ring::default_provider().signature_verification_algorithms,
+        );
+        verify_server_cert_signed_by_trust_anchor(&leaf, &roots, &[], now, algorithms.all).is_ok()
     }
 
     /// Signs for a key, as far as the constraints go.

@@ -55,7 +55,7 @@ pub fn start(settings: Settings) -> std::io::Result<Started> {
         log::warn!("{complaint}: it is made anew");
     }
     let (publish, state) = watch::channel(State::Waiting("starting".to_owned()));
-    let owner = Owner { settings, store, kept, publish, said: None };
+    let owner = Owner::new(settings, store, kept, publish);
     let owner = std::thread::Builder::new().name("tls".to_owned()).spawn(|| owner.run(asked))?;
     Ok(Started { tls: Tls { state, asks }, owner })
 }
@@ -67,9 +67,18 @@ struct Owner {
     publish: watch::Sender<State>,
     /// What was last said to be wrong.
     said: Option<String>,
+    /// Whether something of `kept` is to be stored.
+    unsaved: bool,
+    /// Whether it was said that nothing can be.
+    complained: bool,
 }
 
 impl Owner {
+    fn new(settings: Settings, store: Store, kept: Kept, publish: watch::Sender<State>) -> Self {
+        let (said, unsaved, complained) = (None, false, false);
+        Self { settings, store, kept, publish, said, unsaved, complained }
+    }
+
     fn run(mut self, asked: Receiver<Ask>) {
         loop {
             self.look();
@@ -87,8 +96,9 @@ impl Owner {
             Ask::Look => {}
             Ask::Offered => {
                 if !self.kept.offered {
-                    self.told(self.store.keep_offered());
                     self.kept.offered = true;
+                    self.unsaved = true;
+                    self.store();
                 }
             }
             Ask::Request(answer) => drop(answer.send(self.request())),
@@ -160,8 +170,8 @@ impl Owner {
         self.checked(now)?;
         if self.kept.key.is_none() {
             let key = KeyPair::generate().map_err(CertificateError::from)?;
-            self.told(self.store.keep_key(&key));
             self.kept.key = Some(key);
+            self.unsaved = true;
         }
         let replace = self.kept.authority.as_ref().is_none_or(|authority| {
             let complete = authority.signable(&names) == names;
@@ -172,21 +182,24 @@ impl Owner {
                 || !(begins..ends).contains(&now)
         });
         if replace {
-            let authority = new_authority(&names, now)?;
-            self.told(self.store.keep_authority(&authority));
-            self.count_on(authority);
+            self.count_on(new_authority(&names, now)?);
+            self.unsaved = true;
         }
         let (Some(key), Some(authority)) = (&self.kept.key, &self.kept.authority) else {
             unreachable!("both were made above")
         };
         let signable = authority.signable(&names);
-        let own = self.kept.certificate.clone();
-        let own = match own.filter(|own| !own.is_due(&signable, now)) {
+        let chain = |own: &Certificate| vec![CertificateDer::from(own.der.clone())];
+        // Another key may have been brought, and another authority made, since it was signed.
+        let good = |own: &Certificate| {
+            let is_its = with_key(chain(own), key).is_ok_and(|own| own.keys_match().is_ok());
+            is_its && !own.is_due(&signable, now) && authority.vouches_for(own, now)
+        };
+        let own = match self.kept.certificate.clone().filter(good) {
             Some(own) => own,
             None => {
-                let own = authority.issue(key, &names, now)?;
-                self.told(self.store.keep_certificate(&own));
-                own
+                self.unsaved = true;
+                authority.issue(key, &names, now)?
             }
         };
         self.kept.certificate = Some(own.clone());
@@ -200,20 +213,34 @@ impl Owner {
         let (certificate, shown, source) = match brought {
             Some((certificate, shown)) => (certificate, shown, Source::Brought),
             None => {
-                let chain = vec![CertificateDer::from(own.der.clone())];
-                (own, with_key(chain, key)?, Source::Own)
+                let shown = with_key(chain(&own), key)?;
+                (own, shown, Source::Own)
             }
         };
         let authority = authority.certificate().clone();
         let offered = AtomicBool::new(self.kept.offered);
+        self.store();
         Ok(Serving { authority, certificate, source, left_out, passed_over, shown, offered })
     }
 
-    /// A full disk, or one that cannot be written, keeps nobody from the device: what is not
-    /// stored counts until the program ends.
-    fn told(&self, stored: std::io::Result<()>) {
-        if let Err(error) = stored {
-            log::warn!("keys and certificates are not stored and end with this run: {error}");
+    /// Stores what is not stored yet. A full disk, or one that cannot be written, keeps nobody
+    /// from the device: it is tried again at the next look, and counts until the program ends.
+    fn store(&mut self) {
+        let Kept { authority, offered, key, certificate, .. } = &self.kept;
+        let put = || {
+            key.as_ref().map_or(Ok(()), |key| self.store.keep_key(key))?;
+            if let Some(authority) = authority {
+                self.store.keep_authority(authority)?;
+                offered.then(|| self.store.keep_offered(authority)).unwrap_or(Ok(()))?;
+            }
+            certificate.as_ref().map_or(Ok(()), |own| self.store.keep_certificate(own))
+        };
+        let stored = if self.unsaved { put() } else { Ok(()) };
+        self.unsaved = stored.is_err();
+        if let Err(error) = stored
+            && !std::mem::replace(&mut self.complained, true)
+        {
+            log::warn!("keys and certificates are not stored, and end with this run: {error}");
         }
     }
 

@@ -23,7 +23,7 @@ fn owner(folder: &Path, names: Box<dyn Fn() -> Names + Send>) -> Owner {
     let kept = store.read();
     assert_eq!(kept.complaints, Vec::<String>::new());
     let (publish, _) = watch::channel(State::Waiting("starting".to_owned()));
-    Owner { settings, store, kept, publish, said: None }
+    Owner::new(settings, store, kept, publish)
 }
 
 fn shown(owner: &mut Owner) -> Arc<Serving> {
@@ -106,13 +106,42 @@ fn a_disk_that_takes_nothing_keeps_nobody_away() {
     let settings = owner_settings(folder.path());
     let (publish, _) = watch::channel(State::Waiting(String::new()));
     let (store, kept) = (Store::new(folder.path()), Kept::default());
-    let mut device = Owner { settings, store, kept, publish, said: None };
+    let mut device = Owner::new(settings, store, kept, publish);
     let first = shown(&mut device);
     assert!(first.is_as(&shown(&mut device)), "what is not stored counts all the same");
     let (answer, mut answered) = tokio::sync::oneshot::channel();
     device.answer(Ask::NewAuthority(answer));
     assert!(matches!(answered.try_recv().unwrap(), Err(TlsError::Storing(_))));
     assert!(first.is_as(&shown(&mut device)), "nothing was changed");
+    std::fs::remove_file(folder.path().join("tls")).unwrap();
+    assert!(first.is_as(&shown(&mut device)));
+    let again = shown(&mut owner(folder.path(), names("door", &[])));
+    assert!(first.is_as(&again), "it is stored as soon as it can be");
+}
+
+#[test]
+fn a_key_that_was_brought_has_a_certificate_of_its_own_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = shown(&mut owner(folder.path(), names("door", &[])));
+    let key = KeyPair::generate().unwrap();
+    Store::new(folder.path()).keep_key(&key).unwrap();
+    let again = shown(&mut owner(folder.path(), names("door", &[])));
+    assert_ne!(first.certificate, again.certificate);
+    assert!(again.shown.keys_match().is_ok(), "a browser could not be answered");
+    assert_eq!(first.authority, again.authority);
+}
+
+#[test]
+fn a_certificate_of_another_authority_than_the_kept_one_is_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = shown(&mut owner(folder.path(), names("door", &[])));
+    let now = SystemTime::UNIX_EPOCH + NOW;
+    let other = new_authority(&Names::new("door", []), now).unwrap();
+    Store::new(folder.path()).keep_authority(&other).unwrap();
+    let again = shown(&mut owner(folder.path(), names("door", &[])));
+    assert_ne!(first.certificate, again.certificate);
+    assert_eq!(&again.authority, other.certificate());
+    assert!(other.vouches_for(&again.certificate, now));
 }
 
 #[test]
@@ -178,7 +207,7 @@ fn a_brought_certificate_is_shown_while_it_counts() {
 fn what_is_damaged_is_made_anew() {
     let folder = tempfile::tempdir().unwrap();
     shown(&mut owner(folder.path(), names("door", &[])));
-    for name in ["authority.pem", "authority.key", "server.key", "server.pem"] {
+    for name in ["authority.pem", "server.key", "server.pem"] {
         std::fs::write(folder.path().join("tls").join(name), "damaged").unwrap();
         let store = Store::new(folder.path());
         let mut kept = store.read();
@@ -186,7 +215,7 @@ fn what_is_damaged_is_made_anew() {
         kept.complaints.clear();
         let settings = owner_settings(folder.path());
         let (publish, _) = watch::channel(State::Waiting(String::new()));
-        shown(&mut Owner { settings, store, kept, publish, said: None });
+        shown(&mut Owner::new(settings, store, kept, publish));
         let mode = {
             use std::os::unix::fs::PermissionsExt as _;
             std::fs::metadata(folder.path().join("tls").join(name)).unwrap().permissions().mode()

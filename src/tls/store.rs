@@ -13,12 +13,12 @@ use crate::files;
 
 /// In the state directory.
 const FOLDER: &str = "tls";
+/// Key and certificate in one file, so that neither is ever there without the other.
 const AUTHORITY: &str = "authority.pem";
-const AUTHORITY_KEY: &str = "authority.key";
 const KEY: &str = "server.key";
 const CERTIFICATE: &str = "server.pem";
 const BROUGHT: &str = "brought.pem";
-/// There once somebody was given the authority's certificate.
+/// Fingerprint of an authority whose certificate somebody was given.
 const OFFERED: &str = "authority.offered";
 
 /// Where it is.
@@ -70,20 +70,22 @@ impl Store {
                 None
             }
         };
-        let (authority, authority_key) = (text(AUTHORITY), text(AUTHORITY_KEY));
+        let (authority, offered) = (text(AUTHORITY), text(OFFERED));
         let (key, certificate) = (text(KEY), text(CERTIFICATE));
         kept.brought = text(BROUGHT);
-        kept.offered = text(OFFERED).is_some();
         let mut told = |name: &str, why: String| {
             complaints.push(format!("{}: {why}", self.folder.join(name).display()));
         };
-        if let (Some(pem), Some(key)) = (authority, authority_key) {
+        kept.authority = authority.and_then(|pem| {
             let read = der(&pem).and_then(|der| {
-                let key = KeyPair::from_pem(&key).map_err(|error| error.to_string())?;
+                let key = KeyPair::from_pem(&pem).map_err(|error| error.to_string())?;
                 Authority::read(der, key).map_err(|error| error.to_string())
             });
-            kept.authority = read.map_err(|why| told(AUTHORITY, why)).ok();
-        }
+            read.map_err(|why| told(AUTHORITY, why)).ok()
+        });
+        kept.offered = kept.authority.as_ref().zip(offered).is_some_and(|(authority, offered)| {
+            authority.certificate().fingerprint() == offered.trim()
+        });
         kept.key = key.and_then(|pem| {
             KeyPair::from_pem(&pem).map_err(|error| told(KEY, error.to_string())).ok()
         });
@@ -96,20 +98,15 @@ impl Store {
         kept
     }
 
-    /// Keeps an authority that nobody knows yet.
+    /// Keeps an authority, in place of the one before.
     pub fn keep_authority(&self, authority: &Authority) -> io::Result<()> {
-        // The certificate last: without it the key is nobody's. What the one before has signed
-        // goes with it.
-        self.remove(AUTHORITY)?;
-        self.remove(CERTIFICATE)?;
-        self.remove(OFFERED)?;
-        self.put(AUTHORITY_KEY, &authority.key().serialize_pem())?;
-        self.put(AUTHORITY, &pem(&authority.certificate().der))
+        let (key, certificate) = (authority.key(), authority.certificate());
+        self.put(AUTHORITY, &format!("{}{}", key.serialize_pem(), pem(&certificate.der)))
     }
 
-    /// Keeps that somebody was given the authority's certificate.
-    pub fn keep_offered(&self) -> io::Result<()> {
-        self.put(OFFERED, "")
+    /// Keeps that somebody was given the certificate of this authority.
+    pub fn keep_offered(&self, authority: &Authority) -> io::Result<()> {
+        self.put(OFFERED, &format!("{}\n", authority.certificate().fingerprint()))
     }
 
     /// Keeps the server's key.
@@ -136,10 +133,14 @@ impl Store {
     /// The lines of the keys, of which none is to leave the device.
     #[must_use]
     pub fn secrets(&self) -> Vec<String> {
-        let keys = [AUTHORITY_KEY, KEY].into_iter();
+        let keys = [AUTHORITY, KEY].into_iter();
         let texts = keys.filter_map(|name| fs::read_to_string(self.folder.join(name)).ok());
-        let lines = texts.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>());
-        lines.filter(|line| !line.starts_with('-')).collect()
+        let secrets = texts.flat_map(|text| {
+            let lines = text.lines().skip_while(|line| !line.contains("BEGIN PRIVATE KEY")).skip(1);
+            let lines = lines.take_while(|line| !line.starts_with('-'));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        });
+        secrets.collect()
     }
 
     fn put(&self, name: &str, text: &str) -> io::Result<()> {

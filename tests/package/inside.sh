@@ -125,20 +125,21 @@ without_a_password() {
     check "the code is root's and the service's" test "$(stat --format=%a /var/lib/signpost/setup-code)" = 600
     told=$(journal --boot --output=cat)
     check "the journal tells the code" grep -qF "$(code)" <<<"$told"
-    check "and the console" soon 10 grep -qF "$(code)" <(journalctl --unit=signpost-setup-code.service --no-pager --output=cat)
+    check "and the console" soon 10 tells_code
     check "with the fingerprint that callers see" soon 10 tells_fingerprint
     ip address add 192.0.2.2/24 dev seen
     check "with that of a later address too" soon 60 covers 192.0.2.2
     check "the console tells that one" soon 10 tells_fingerprint
     told=$(journal --boot --output=cat)
-    check "and so does the journal" grep -qF "certificate SHA-256 $(fingerprint)" <<<"$told"
+    check "and so does the journal" grep -qE "^no password is set: .*, certificate SHA-256 $(fingerprint)\$" <<<"$told"
     cp /usr/share/doc/signpost/examples/production.toml /etc/signpost/signpost.toml.d/
     looked "as for the field, without a password"
     check "which it says" grep -q "^note   login: no password is set" /root/looked
     rm /etc/signpost/signpost.toml.d/production.toml
 }
 
-tells_fingerprint() { journalctl --unit=signpost-setup-code.service --no-pager --output=cat | grep '^certificate' | tail -n 1 | grep -qF "$(fingerprint)"; }
+tells_code() { journalctl --unit=signpost-setup-code.service --no-pager --output=cat | grep -qF "set-up code $(code)"; }
+tells_fingerprint() { journalctl --unit=signpost-setup-code.service --no-pager --output=cat | grep '^certificate' | tail -n 1 | grep -qE "SHA-256 $(fingerprint)\$"; }
 # covers ADDRESS: whether the certificate that callers are shown does.
 covers() { openssl s_client -connect 127.0.0.1:443 </dev/null 2>/dev/null | openssl x509 -noout -ext subjectAltName | grep -qF "IP Address:$1"; }
 
@@ -346,11 +347,12 @@ reset() {
     check "the token of before does not come back" with "$fleet" 401
     api --max-time 60 --output /root/support.tar.gz https://127.0.0.1/api/v1/support-bundle
     tar -xzOf /root/support.tar.gz >/root/support
-    api "https://127.0.0.1/api/v1/log?lines=1000" >>/root/support
+    check "the page's log is read" api --output /root/log "https://127.0.0.1/api/v1/log?lines=1000"
+    cat /root/log >>/root/support
     check "the support bundle has the journal" grep -q "the device is set up" /root/support
     printf '%s\n' "$password" "$other" "$before" "$(cat $token)" "$fleet" 7KQ2-M901 HELLO >/root/secrets
-    grep -v -- - /var/lib/signpost/tls/server.key >>/root/secrets
-    grep -v -- - /var/lib/signpost/tls/authority.key >>/root/secrets
+    sed -n '/BEGIN PRIVATE/,/END PRIVATE/p' /var/lib/signpost/tls/{server.key,authority.pem} | grep -v -- - >>/root/secrets
+    check "there are secrets to look for" test "$(wc -l </root/secrets)" -ge 13
     cat /var/lib/signpost/password >>/root/secrets
     check "no secret of before or after is in it: $(grep -oFf /root/secrets /root/support)" test -z "$(grep -oFf /root/secrets /root/support)"
     own >/root/own
@@ -390,6 +392,7 @@ second_boot() {
     journal --output=short-monotonic >/root/journal
     warnings=$(journal --priority=warning --boot --output=cat)
     check "nothing is to be warned of: $warnings" test -z "$warnings"
+    check "no start waits for itself" test -z "$(journalctl --boot --output=cat | grep -i "ordering cycle")"
     reset
     removal
     namesake

@@ -76,6 +76,9 @@ async fn http_lets_viewers_watch_where_that_is_allowed_and_nobody_do_more() {
     assert_eq!(me["role"], "viewer", "everybody on the network has heard it");
     assert_eq!(fixture.ask(root, Method::GET, "/api/v1/users", &json!({})).await.status(), 307);
     problem(fixture.ask(root, Method::POST, "/api/v1/users", &json!({})).await, 403).await;
+    assert_eq!(fixture.ask(hall, Method::GET, "/settings", &json!({})).await.status(), 307);
+    let own = json!({"present": "quiet-river-7431", "new": "low-cloud-2958"});
+    problem(fixture.ask(hall, Method::PUT, "/api/v1/me/password", &own).await, 403).await;
     fixture.scheme = Scheme::Https;
     assert_eq!(fixture.ask(root, Method::GET, "/api/v1/users", &json!({})).await.status(), 200);
 }
