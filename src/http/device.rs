@@ -103,6 +103,9 @@ impl LogQuery {
         if !self.since.iter().chain(&self.until).all(is_time) {
             return Err("since and until are seconds since 1970".to_owned());
         }
+        if self.since.zip(self.until).is_some_and(|(since, until)| since > until) {
+            return Err("since is not after until".to_owned());
+        }
         let accepts = accept.is_some_and(|kinds| kinds.contains(JSON_LINES));
         let form = match self.format.as_deref() {
             Some("jsonl") => Form::JsonLines,

@@ -23,7 +23,7 @@ pub fn routes() -> OpenApiRouter<App> {
 struct HistoryQuery {
     /// Number of the first one that is wanted, such as "next" of the last answer; all if left
     /// out.
-    #[param(value_type = u64, minimum = 0, maximum = 4294967295_u64, example = 0)]
+    #[param(value_type = Option<u64>, minimum = 0, maximum = 4294967295_u64, example = 0)]
     from: Option<u32>,
 }
 

@@ -442,6 +442,7 @@ async fn what_is_asked_of_the_device_is_checked_first() {
     let fixture = fixture(Entry::Free);
     let long = format!("text={}", "x".repeat(201));
     for wrong in [
+        "since=2&until=1",
         "of=door",
         "lines=0",
         "lines=1001",
