@@ -130,8 +130,7 @@ without_a_password() {
     ip address add 192.0.2.2/24 dev seen
     check "with that of a later address too" soon 60 covers 192.0.2.2
     check "the console tells that one" soon 10 tells_fingerprint
-    told=$(journal --boot --output=cat)
-    check "and so does the journal" grep -qE "^no password is set: .*, certificate SHA-256 $(fingerprint)\$" <<<"$told"
+    check "and so does the journal" soon 10 journal_tells_fingerprint
     cp /usr/share/doc/signpost/examples/production.toml /etc/signpost/signpost.toml.d/
     looked "as for the field, without a password"
     check "which it says" grep -q "^note   login: no password is set" /root/looked
@@ -139,6 +138,7 @@ without_a_password() {
 }
 
 tells_code() { journalctl --unit=signpost-setup-code.service --no-pager --output=cat | grep -qF "set-up code $(code)"; }
+journal_tells_fingerprint() { journal --boot --output=cat | grep -qE "^no password is set: .*, certificate SHA-256 $(fingerprint)\$"; }
 tells_fingerprint() { journalctl --unit=signpost-setup-code.service --no-pager --output=cat | grep '^certificate' | tail -n 1 | grep -qE "SHA-256 $(fingerprint)\$"; }
 # covers ADDRESS: whether the certificate that callers are shown does.
 covers() { openssl s_client -connect 127.0.0.1:443 </dev/null 2>/dev/null | openssl x509 -noout -ext subjectAltName | grep -qF "IP Address:$1"; }
