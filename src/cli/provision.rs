@@ -295,6 +295,8 @@ fn write(file: &Path, text: &str, readers: Readers<'_>) -> io::Result<()> {
     if group.is_some() {
         std::os::unix::fs::fchown(&open, None, group)?;
     }
+    // Whatever this program's umask is.
+    open.set_permissions(fs::Permissions::from_mode(mode))?;
     open.sync_all()?;
     fs::rename(&part, file)?;
     file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())

@@ -356,6 +356,7 @@ reset() {
     cat /var/lib/signpost/password >>/root/secrets
     check "no secret of before or after is in it: $(grep -oFf /root/secrets /root/support)" test -z "$(grep -oFf /root/secrets /root/support)"
     own >/root/own
+    rm -r $card
 }
 
 first_boot() {
